@@ -1,0 +1,109 @@
+/*
+ * The read model of one user: what every mailbox holds, computed from the driver's deltas. One
+ * environment per user behind storage/kv. It may be deleted at any moment; then it is rebuilt from
+ * a full sync, with every MODSEQ above any that was ever told (decisions.md 2).
+ *
+ * Mailboxes are known by GUID. Messages are kept in column blocks of about 512 (UID, flags,
+ * keywords, MODSEQ, date, size) and their locators in runs beside them: never one key per message.
+ * SELECT reads counts, not messages.
+ */
+#ifndef INDEX_INDEX_H
+#define INDEX_INDEX_H
+
+#include <rookery/storage.h>
+
+#include "lib/base/uidset.h"
+
+struct index;
+
+struct index_options {
+	const char *dir; /* the user's index directory, made by the spawner */
+	uint32_t lock_timeout_ms;
+};
+
+/* Opens or makes the index; one that is damaged or marked suspect is dropped and made anew
+ * (logged). */
+RK_MUST_CHECK enum rk_status index_open(
+    const struct index_options *options, struct index **out, struct rk_err *err);
+void index_close(struct index *index);
+
+/* Counts of a mailbox, read in one small record. */
+struct index_info {
+	unsigned char guid[RK_GUID_LEN];
+	uint32_t uidvalidity;
+	uint32_t uidnext;
+	uint64_t highest_modseq; /* at least 1 */
+	uint32_t messages;
+	uint32_t unseen;
+	uint32_t deleted;
+	uint32_t first_unseen_uid; /* 0: none */
+	uint64_t size;             /* sum of the known RFC822.SIZEs */
+	uint32_t unknown_sizes;    /* messages whose size nobody computed yet */
+	uint32_t nkeywords;
+	const char *const *keywords; /* in the arena; NULL: unused position */
+	struct rk_blob state;        /* for the driver's next sync; in the arena */
+};
+
+/* RK_NOTFOUND: the index does not know the mailbox: sync it with an empty state. */
+RK_MUST_CHECK enum rk_status index_info(struct index *index, const unsigned char guid[RK_GUID_LEN],
+    struct rk_arena *mem, struct index_info *out, struct rk_err *err);
+
+/* GUID and name: which mailbox the name had last (a hint that spares opening it). */
+RK_MUST_CHECK enum rk_status index_guid_of(
+    struct index *index, const char *name, unsigned char guid_out[RK_GUID_LEN], struct rk_err *err);
+
+/*
+ * Brings the mailbox to what the delta says, in one transaction: new messages, changed flags,
+ * expunges (kept in the log of expunged UIDs with their MODSEQ), keywords, state. `name` is kept as
+ * the hint above. *changed_out false: nothing was different.
+ */
+RK_MUST_CHECK enum rk_status index_apply(struct index *index, const char *name,
+    const struct rk_delta *delta, bool *changed_out, struct rk_err *err);
+
+/* Forgets a mailbox. */
+RK_MUST_CHECK enum rk_status index_forget(
+    struct index *index, const unsigned char guid[RK_GUID_LEN], struct rk_err *err);
+
+/* All UIDs, as runs. */
+RK_MUST_CHECK enum rk_status index_uids(struct index *index, const unsigned char guid[RK_GUID_LEN],
+    struct uidset *out, struct rk_err *err);
+
+struct index_record {
+	uint32_t uid;
+	uint32_t flags;
+	struct rk_keywords keywords;
+	uint64_t modseq;
+	int64_t internal_date;
+	uint64_t size; /* or RK_SIZE_UNKNOWN */
+	struct rk_blob locator;
+};
+
+/*
+ * Records of the messages in `uids` from UID `from` on, at most `max`, ascending, in `mem`; UIDs
+ * that are not there are left out. *n_out 0: no more. One short read transaction per call.
+ */
+RK_MUST_CHECK enum rk_status index_records(struct index *index,
+    const unsigned char guid[RK_GUID_LEN], const struct uidset *uids, uint32_t from, size_t max,
+    struct rk_arena *mem, struct index_record **out, size_t *n_out, struct rk_err *err);
+
+/* UIDs whose MODSEQ is above `modseq` (changed or new). */
+RK_MUST_CHECK enum rk_status index_changed(struct index *index,
+    const unsigned char guid[RK_GUID_LEN], uint64_t modseq, struct uidset *out, struct rk_err *err);
+
+/* Keeps RFC822.SIZEs that were computed by reading. No new MODSEQ: clients see no change. */
+struct index_size {
+	uint32_t uid;
+	uint64_t size;
+};
+RK_MUST_CHECK enum rk_status index_set_sizes(struct index *index,
+    const unsigned char guid[RK_GUID_LEN], const struct index_size *sizes, size_t n,
+    struct rk_err *err);
+
+/* Says whether a write is under way, for the scoreboard: a process that dies then leaves the index
+ * suspect. Set by the process once; NULL for none. */
+void index_set_busy_flag(bool *flag);
+
+/* Marks the index in `dir` suspect (spawner, after a crash): the next index_open makes it anew. */
+RK_MUST_CHECK enum rk_status index_mark_suspect(int dirfd, struct rk_err *err);
+
+#endif
