@@ -64,7 +64,7 @@ enum msg_type {
 	WORKER_RETURN = 72, /* session id, descriptor: on its way back to the gate */
 
 	/* spawner -> hub */
-	HUB_JOIN = 80, /* u32 uid and one descriptor: a worker's socket */
+	HUB_JOIN = 80, /* u32 uid, text account, one descriptor: a worker's socket */
 	/* worker -> hub */
 	HUB_WATCH,   /* struct hub_topic: tell me about this account */
 	HUB_CHANGED, /* struct hub_notice; hub -> other workers that watch the account */

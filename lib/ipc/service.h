@@ -9,6 +9,7 @@
 #ifndef IPC_SERVICE_H
 #define IPC_SERVICE_H
 
+#include "lib/base/log.h"
 #include "lib/ipc/lockdown.h"
 #include "lib/ipc/proto.h"
 #include "lib/ipc/sock.h"

@@ -1,0 +1,122 @@
+#include "lib/ipc/lockdown.h"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "lib/base/log.h"
+
+#ifdef ROOKERY_SANITIZE
+static const bool sanitized = true; /* the sanitizers' own calls and shadow memory need room */
+#else
+static const bool sanitized = false;
+#endif
+
+/* A step that failed: fatal where the sandbox is required, otherwise said and left out. */
+static enum rk_status
+step_failed(
+    const struct lockdown *how, const char *step, enum rk_status status, const struct rk_err *err)
+{
+	if (how->mode == SANDBOX_REQUIRED)
+		return status;
+	log_ev(RK_LOG_WARN, "sandbox.missing", LOG_S("step", step), LOG_ERR(err));
+	return RK_OK;
+}
+
+static enum rk_status
+limit_set(__rlimit_resource_t resource, uint64_t value, const char *what, struct rk_err *err)
+{
+	struct rlimit limit;
+
+	/* A limit of the administrator below ours stays: nobody may raise it without privilege. */
+	if (getrlimit(resource, &limit) < 0)
+		return rk_fail(err, RK_TEMP, "%s limit", what);
+	if (limit.rlim_max == RLIM_INFINITY || value < limit.rlim_max)
+		limit.rlim_max = value;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(resource, &limit) < 0)
+		return rk_fail(err, RK_TEMP, "%s limit of %llu", what, (unsigned long long)value);
+	return RK_OK;
+}
+
+static enum rk_status
+limits_set(const struct profile *p, struct rk_err *err)
+{
+	enum rk_status status = RK_OK;
+
+	if (p->limit_nofile != 0)
+		status = limit_set(RLIMIT_NOFILE, p->limit_nofile, "descriptor", err);
+	if (status == RK_OK && p->limit_fsize != 0)
+		status = limit_set(RLIMIT_FSIZE, p->limit_fsize, "file size", err);
+	if (status == RK_OK && p->limit_data != 0 && !sanitized)
+		status = limit_set(RLIMIT_DATA, p->limit_data, "memory", err);
+	if (status == RK_OK && p->no_fork)
+		status = limit_set(RLIMIT_NPROC, 0, "process", err);
+	return status;
+}
+
+static enum rk_status
+identity_change(const struct profile *p, const struct lockdown *how, struct rk_err *err)
+{
+	enum rk_status status = RK_OK;
+	bool root = geteuid() == 0;
+
+	if (root && p->chroot_empty)
+		status = os_chroot(how->empty_dir, err);
+	/* Capabilities that stay have to survive the change of uid; nobody who changes keeps any.
+	 */
+	if (status == RK_OK && root && how->uid != 0)
+		status = os_become(how->uid, how->gid, how->groups, how->ngroups, err);
+	else if (status == RK_OK && !root)
+		status = os_become(how->uid, how->gid, NULL, 0, err);
+	if (status == RK_OK)
+		status = os_keep_caps(how->uid == 0 ? p->keep_caps : 0, err);
+	return status;
+}
+
+static enum rk_status
+landlock_apply(const struct profile *p, const struct lockdown *how, struct rk_err *err)
+{
+	const char *missing = "";
+	enum rk_status status;
+
+	if (!p->landlock || sanitized)
+		return RK_OK;
+	status = os_landlock(how->rules, how->nrules, p->tcp_denied, &missing, err);
+	if (status != RK_OK)
+		return step_failed(how, "landlock", status, err);
+	if (missing[0] != '\0')
+		log_ev(RK_LOG_INFO, "sandbox.partial", LOG_S("missing", missing));
+	return RK_OK;
+}
+
+static enum rk_status
+seccomp_apply(const struct profile *p, const struct lockdown *how, struct rk_err *err)
+{
+	enum rk_status status;
+
+	if (p->syscalls == NULL || sanitized)
+		return RK_OK;
+	status = os_seccomp(p->syscalls, p->nsyscalls, OS_SYSCALL_KILL, err);
+	if (status != RK_OK)
+		return step_failed(how, "seccomp", status, err);
+	return RK_OK;
+}
+
+enum rk_status
+service_lock_down(const struct profile *profile, const struct lockdown *how, struct rk_err *err)
+{
+	enum rk_status status;
+
+	status = identity_change(profile, how, err);
+	/* The process limit counts per uid and must not bind root's own children. */
+	if (status == RK_OK)
+		status = limits_set(profile, err);
+	if (status == RK_OK)
+		status = os_harden(err);
+	if (status == RK_OK)
+		status = landlock_apply(profile, how, err);
+	if (status == RK_OK)
+		status = seccomp_apply(profile, how, err);
+	return status;
+}
