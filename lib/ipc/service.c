@@ -135,10 +135,18 @@ enum rk_status
 service_account(const char *user, uid_t *uid_out, gid_t *gid_out, struct rk_err *err)
 {
 	const struct passwd *pw;
+	struct str gid_text = str_from(user), uid_text;
+	uint32_t uid, gid;
 
 	if (geteuid() != 0) {
 		*uid_out = geteuid();
 		*gid_out = getegid();
+		return RK_OK;
+	}
+	if (str_split(&gid_text, ':', &uid_text) && str_u32(uid_text, &uid) &&
+	    str_u32(gid_text, &gid) && uid != 0 && gid != 0) {
+		*uid_out = uid;
+		*gid_out = gid;
 		return RK_OK;
 	}
 	errno = 0;

@@ -48,7 +48,8 @@ RK_MUST_CHECK enum rk_status service_ready(const struct service *s, struct rk_er
 /* Answers CTL_PING; true if the message was one. */
 bool service_pong(const struct service *s, const struct msg_in *m);
 
-/* uid and gid of the account `user`; started without root: one's own. RK_NOTFOUND names it. */
+/* uid and gid of the account `user`, which is a name or UID:GID; started without root: one's own.
+ * RK_NOTFOUND names it. */
 RK_MUST_CHECK enum rk_status service_account(
     const char *user, uid_t *uid_out, gid_t *gid_out, struct rk_err *err);
 

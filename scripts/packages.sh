@@ -1,0 +1,48 @@
+# Sourced by demo and check: installs the Debian packages that are missing.
+# shellcheck shell=sh
+
+BUILD_PACKAGES="gcc make autoconf automake libtool pkg-config libc6-dev linux-libc-dev libssl-dev \
+liblmdb-dev libgsasl-dev libcrypt-dev libargon2-dev libconfuse-dev libevent-dev libseccomp-dev"
+DEMO_PACKAGES="openssl"
+CHECK_PACKAGES="check clang clang-format libclang-rt-14-dev llvm-14 universal-ctags python3 \
+python3-pytest python3-pexpect curl mutt isync dovecot-imapd strace openssl procps util-linux \
+xz-utils git iproute2"
+
+# packages_need NAME...: installs those that are not there; an ordinary user without sudo is told.
+packages_need() {
+	missing=
+	for package in "$@"; do
+		case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) in
+		installed) ;;
+		*) missing="$missing $package" ;;
+		esac
+	done
+	[ -n "$missing" ] || return 0
+	if [ "$(id -u)" = 0 ]; then
+		sudo=
+	elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
+		sudo=sudo
+	else
+		echo "these Debian packages are missing:$missing" >&2
+		echo "install them as root: apt-get install$missing" >&2
+		exit 1
+	fi
+	echo "installing:$missing" >&2
+	# A reference server that a package brings must not start by itself.
+	# shellcheck disable=SC2086
+	$sudo env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 sh -c '
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"' sh $missing \
+		>&2 </dev/null
+}
+
+# reachable DIR: whether accounts other than ours can get to DIR.
+reachable() {
+	dir=$(cd "$1" && pwd -P) || return 1
+	while [ "$dir" != / ]; do
+		case $(stat -c %A "$dir") in
+		?????????[xt]) ;;
+		*) return 1 ;;
+		esac
+		dir=$(dirname "$dir")
+	done
+}
