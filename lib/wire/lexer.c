@@ -1,0 +1,363 @@
+#include "lib/wire/lexer.h"
+
+#include <string.h>
+
+#include "lib/base/arena.h"
+
+/* Character classes of RFC 9051 section 9. */
+enum {
+	C_ATOM = 1,    /* ATOM-CHAR */
+	C_ASTRING = 2, /* ASTRING-CHAR: ATOM-CHAR or "]" */
+	C_LIST = 4,    /* list-char: ATOM-CHAR, wildcards or "]" */
+	C_TAG = 8,     /* ASTRING-CHAR without "+" */
+};
+
+static unsigned
+class_of(unsigned char c)
+{
+	if (c <= 0x20 || c >= 0x7f)
+		return 0;
+	switch (c) {
+	case '(':
+	case ')':
+	case '{':
+	case '"':
+	case '\\':
+		return 0;
+	case '%':
+	case '*':
+		return C_LIST;
+	case ']':
+		return C_ASTRING | C_LIST | C_TAG;
+	case '+':
+		return C_ATOM | C_ASTRING | C_LIST;
+	default:
+		return C_ATOM | C_ASTRING | C_LIST | C_TAG;
+	}
+}
+
+void
+lexer_init(struct lexer *l, struct str command, struct rk_arena *mem)
+{
+	l->p = command.p;
+	l->end = command.p + command.n;
+	l->mem = mem;
+	l->depth = 0;
+}
+
+static bool
+lex_class(struct lexer *l, unsigned class, struct str *out)
+{
+	const char *p = l->p;
+
+	while (p < l->end && (class_of((unsigned char)*p) & class) != 0)
+		p++;
+	if (p == l->p)
+		return false;
+	*out = str_of(l->p, (size_t)(p - l->p));
+	l->p = p;
+	return true;
+}
+
+bool
+lex_tag(struct lexer *l, struct str *out)
+{
+	return lex_class(l, C_TAG, out);
+}
+
+bool
+lex_atom(struct lexer *l, struct str *out)
+{
+	return lex_class(l, C_ATOM, out);
+}
+
+/* End of the quoted string that starts at p; NULL if it has none. *escapes_out counts `\`. */
+static const char *
+quoted_end(const struct lexer *l, const char *p, size_t *escapes_out)
+{
+	for (p++; p < l->end; p++) {
+		if (*p == '"')
+			return p;
+		if (*p == '\r' || *p == '\n' || *p == '\0')
+			return NULL;
+		if (*p != '\\')
+			continue;
+		if (p + 1 == l->end || (p[1] != '"' && p[1] != '\\'))
+			return NULL;
+		(*escapes_out)++;
+		p++;
+	}
+	return NULL;
+}
+
+static bool
+lex_quoted(struct lexer *l, struct str *out)
+{
+	size_t escapes = 0, n = 0;
+	const char *end = quoted_end(l, l->p, &escapes);
+	char *plain;
+
+	if (end == NULL)
+		return false;
+	*out = str_of(l->p + 1, (size_t)(end - l->p) - 1);
+	if (escapes > 0) {
+		plain = rk_arena_alloc(l->mem, out->n + 1);
+		for (const char *p = l->p + 1; p < end; p++) {
+			if (*p == '\\')
+				p++;
+			plain[n++] = *p;
+		}
+		*out = str_of(plain, n);
+	}
+	l->p = end + 1;
+	return true;
+}
+
+/* `{n}` or `{n+}` and CRLF, with the n bytes right behind it in the same run (reader.h). */
+static bool
+lex_literal(struct lexer *l, struct str *out)
+{
+	const char *p = l->p, *digits;
+	uint64_t n;
+
+	if (p < l->end && *p == '~')
+		p++;
+	if (p == l->end || *p != '{')
+		return false;
+	digits = ++p;
+	while (p < l->end && *p >= '0' && *p <= '9')
+		p++;
+	if (!str_u64(str_of(digits, (size_t)(p - digits)), INT64_MAX, &n))
+		return false;
+	if (p < l->end && *p == '+')
+		p++;
+	if (p == l->end || *p++ != '}')
+		return false;
+	if (p < l->end && *p == '\r')
+		p++;
+	if (p == l->end || *p++ != '\n' || n > (uint64_t)(l->end - p))
+		return false;
+	*out = str_of(p, (size_t)n);
+	l->p = p + n;
+	return true;
+}
+
+bool
+lex_string(struct lexer *l, struct str *out)
+{
+	if (l->p == l->end)
+		return false;
+	return *l->p == '"' ? lex_quoted(l, out) : lex_literal(l, out);
+}
+
+bool
+lex_astring(struct lexer *l, struct str *out)
+{
+	return lex_class(l, C_ASTRING, out) || lex_string(l, out);
+}
+
+bool
+lex_list_mailbox(struct lexer *l, struct str *out)
+{
+	return lex_class(l, C_LIST, out) || lex_string(l, out);
+}
+
+bool
+lex_nstring(struct lexer *l, struct str *out, bool *nil_out)
+{
+	*nil_out = false;
+	if (lex_string(l, out))
+		return true;
+	*nil_out = lex_word(l, "NIL");
+	*out = str_of("", 0);
+	return *nil_out;
+}
+
+bool
+lex_number64(struct lexer *l, uint64_t *out)
+{
+	const char *p = l->p;
+
+	while (p < l->end && *p >= '0' && *p <= '9')
+		p++;
+	if (!str_u64(str_of(l->p, (size_t)(p - l->p)), INT64_MAX, out))
+		return false;
+	l->p = p;
+	return true;
+}
+
+bool
+lex_number(struct lexer *l, uint32_t *out)
+{
+	const char *start = l->p;
+	uint64_t n;
+
+	if (!lex_number64(l, &n))
+		return false;
+	if (n > UINT32_MAX) {
+		l->p = start;
+		return false;
+	}
+	*out = (uint32_t)n;
+	return true;
+}
+
+bool
+lex_nz_number(struct lexer *l, uint32_t *out)
+{
+	const char *start = l->p;
+	uint32_t n;
+
+	/* nz-number = digit-nz *DIGIT: no leading zero */
+	if (start == l->end || *start == '0' || !lex_number(l, &n))
+		return false;
+	*out = n;
+	return true;
+}
+
+bool
+lex_flag(struct lexer *l, struct str *out)
+{
+	const char *start = l->p;
+	struct str atom;
+
+	if (l->p < l->end && *l->p == '\\')
+		l->p++;
+	if (!lex_atom(l, &atom)) {
+		l->p = start;
+		return false;
+	}
+	*out = str_of(start, (size_t)(l->p - start));
+	return true;
+}
+
+bool
+lex_char(struct lexer *l, char c)
+{
+	if (l->p == l->end || *l->p != c)
+		return false;
+	l->p++;
+	return true;
+}
+
+bool
+lex_space(struct lexer *l)
+{
+	return lex_char(l, ' ');
+}
+
+bool
+lex_open(struct lexer *l)
+{
+	if (l->depth == LEXER_DEPTH_MAX || !lex_char(l, '('))
+		return false;
+	l->depth++;
+	return true;
+}
+
+bool
+lex_close(struct lexer *l)
+{
+	if (l->depth == 0 || !lex_char(l, ')'))
+		return false;
+	l->depth--;
+	return true;
+}
+
+bool
+lex_word(struct lexer *l, const char *word)
+{
+	const char *start = l->p;
+	struct str atom;
+
+	if (lex_class(l, C_ATOM, &atom) && str_iis(atom, word))
+		return true;
+	l->p = start;
+	return false;
+}
+
+bool
+lex_prefix(struct lexer *l, const char *bytes)
+{
+	size_t n = strlen(bytes);
+
+	if ((size_t)(l->end - l->p) < n || !str_iis(str_of(l->p, n), bytes))
+		return false;
+	l->p += n;
+	return true;
+}
+
+bool
+lex_end(struct lexer *l)
+{
+	const char *p = l->p;
+
+	if (p < l->end && *p == '\r')
+		p++;
+	if (p == l->end || *p != '\n' || p + 1 != l->end)
+		return false;
+	l->p = l->end;
+	return true;
+}
+
+char
+lex_peek(const struct lexer *l)
+{
+	return l->p < l->end ? *l->p : '\0';
+}
+
+static bool
+lex_seq_number(struct lexer *l, uint32_t *out)
+{
+	if (lex_char(l, '*')) {
+		*out = 0;
+		return true;
+	}
+	return lex_nz_number(l, out);
+}
+
+bool
+lex_sequence(struct lexer *l, size_t max_ranges, struct sequence *out)
+{
+	const char *start = l->p;
+	size_t commas = 0;
+
+	/* The ranges are counted first, so that the array is made once and never larger than asked.
+	 */
+	for (const char *p = start;
+	     p < l->end && (*p == ',' || *p == ':' || *p == '*' || (*p >= '0' && *p <= '9')); p++)
+		commas += *p == ',';
+	if (commas >= max_ranges)
+		return false;
+	out->ranges = rk_arena_array(l->mem, commas + 1, sizeof(*out->ranges));
+	out->n = 0;
+	do {
+		struct sequence_range *r = &out->ranges[out->n++];
+
+		if (!lex_seq_number(l, &r->first))
+			goto bad;
+		r->last = r->first;
+		if (lex_char(l, ':') && !lex_seq_number(l, &r->last))
+			goto bad;
+	} while (out->n <= commas && lex_char(l, ','));
+	return true;
+bad:
+	l->p = start;
+	return false;
+}
+
+void
+sequence_resolve(const struct sequence *seq, uint32_t star, struct uidset *out)
+{
+	for (size_t i = 0; i < seq->n; i++) {
+		uint32_t first = seq->ranges[i].first == 0 ? star : seq->ranges[i].first;
+		uint32_t last = seq->ranges[i].last == 0 ? star : seq->ranges[i].last;
+
+		if (first == 0 || last == 0)
+			continue;
+		if (first <= last)
+			uidset_add(out, first, last);
+		else
+			uidset_add(out, last, first);
+	}
+}
