@@ -6,6 +6,22 @@
  * One environment per user in its own directory, one write transaction at a time, under a lock file
  * of ours outside of it with a deadline (RK_INUSE): a stopped writer never blocks others for ever.
  * Before each transaction the open file is compared with the path and reopened if it was replaced.
+ *
+ * A damaged value is RK_CORRUPT. A damaged key may make its value impossible to find, which looks
+ * like RK_NOTFOUND: who stores values that belong together keeps in one of them how to tell that
+ * another is missing or stale (the index does). A file so damaged that reading it ends the process
+ * is the caller's to remember (index_set_busy_flag).
+ *
+ * Room: RK_AGAIN from kv_put, kv_del, kv_del_prefix or kv_commit says that the transaction needs
+ * more address space than is mapped: kv_abort it (kv_commit has done so) and do it again from its
+ * start; the next kv_write maps twice as much. At map_max it is RK_LIMIT instead.
+ *
+ * A process opens an environment once (RK_INUSE otherwise) and never carries one over a fork.
+ *
+ * Sandbox (LMDB): read and write beneath dir's parent, system calls futex, fcntl, OFD and POSIX
+ * locks, fstat and newfstatat, openat, mkdir, unlink, ftruncate, pread64, pwrite64, pwritev, lseek,
+ * mmap, munmap, madvise, fdatasync, clock_nanosleep, uname and fstatfs; its robust mutexes need
+ * set_robust_list only where threads start, which a worker never does.
  */
 #ifndef KV_KV_H
 #define KV_KV_H
@@ -20,9 +36,10 @@ struct kv_options {
 	const char *lock_path; /* permanent lock file, not inside dir */
 	size_t map_initial;    /* bytes of address space at first; grows by doubling */
 	size_t map_max;
+	uint32_t lock_timeout_ms; /* for the moments when opening needs the lock */
 };
 
-/* RK_CORRUPT: the files make no sense: kv_destroy and start anew. */
+/* RK_CORRUPT: the files make no sense; *out is set all the same: kv_destroy makes it usable. */
 RK_MUST_CHECK enum rk_status kv_open(
     const struct kv_options *options, struct kv **out, struct rk_err *err);
 void kv_close(struct kv *kv);
@@ -35,7 +52,8 @@ RK_MUST_CHECK enum rk_status kv_destroy(struct kv *kv, int64_t deadline_ms, stru
 RK_MUST_CHECK enum rk_status kv_read(struct kv *kv, struct kv_txn **out, struct rk_err *err);
 RK_MUST_CHECK enum rk_status kv_write(
     struct kv *kv, int64_t deadline_ms, struct kv_txn **out, struct rk_err *err);
-/* Frees the transaction in every case. `durable`: on disk before it returns. */
+/* Frees the transaction in every case. `durable`: on disk before it returns; otherwise a power cut
+ * may undo or damage everything since the last durable commit, a killed process nothing. */
 RK_MUST_CHECK enum rk_status kv_commit(struct kv_txn *txn, bool durable, struct rk_err *err);
 void kv_abort(struct kv_txn *txn);
 
