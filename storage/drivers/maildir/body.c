@@ -1,0 +1,108 @@
+#include "storage/drivers/maildir/maildir_impl.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/file.h"
+
+/* Opens `path` beneath the mailbox if it is a message of ours. */
+static enum rk_status
+message_open(struct rk_box *box, const char *path, struct rk_body *out, struct rk_err *err)
+{
+	struct maildir_name name;
+	enum rk_status status;
+	struct stat st;
+	int fd;
+
+	status = file_open_regular(box->dir, path, O_RDONLY, 0, &fd, &st, err);
+	if (status != RK_OK)
+		return status;
+	if (!maildir_name_parse(str_from(strrchr(path, '/') + 1), &name)) {
+		close(fd);
+		return rk_fail_plain(err, RK_CORRUPT, "%s is no message", path);
+	}
+	*out = (struct rk_body){
+		.fd = fd,
+		.size = (uint64_t)st.st_size,
+		/* W equal to S: not one LF stands without its CR (decisions.md 11). */
+		.eol = name.size == (uint64_t)st.st_size && name.virtual == name.size ? RK_EOL_CRLF
+		                                                                      : RK_EOL_LF,
+	};
+	return RK_OK;
+}
+
+/* Whether `sub` holds a file with this base; its path goes into `mem`. */
+static const char *
+base_find(struct rk_box *box, const char *sub, struct str base, struct rk_arena *mem)
+{
+	const char *found = NULL;
+	struct dirent *entry;
+	struct rk_err err;
+	DIR *dir;
+	int fd;
+
+	if (file_open_dir(box->dir, sub, &fd, &err) != RK_OK)
+		return NULL;
+	dir = fdopendir(fd);
+	if (dir == NULL) {
+		close(fd);
+		return NULL;
+	}
+	while (found == NULL && (entry = readdir(dir)) != NULL) {
+		struct maildir_name name;
+
+		if (maildir_name_parse(str_from(entry->d_name), &name) && str_eq(name.base, base))
+			found = rk_arena_printf(mem, "%s/%s", sub, entry->d_name);
+	}
+	closedir(dir);
+	return found;
+}
+
+/* The file was renamed since the last sync (flags changed, or it went from new/ to cur/). */
+static enum rk_status
+renamed_open(struct rk_box *box, const char *path, struct rk_body *out, struct rk_err *err)
+{
+	static const char *const subs[] = { "cur", "new", "cur" };
+	struct rk_arena *mem = arena_new();
+	enum rk_status status = RK_NOTFOUND;
+	struct maildir_name name;
+
+	if (!maildir_name_parse(str_from(path + 4), &name)) {
+		arena_free(mem);
+		return rk_fail_plain(err, RK_CORRUPT, "a locator names no message");
+	}
+	/* cur/ twice: a rename may hide the file from one reading. */
+	for (size_t i = 0; i < 3 && status == RK_NOTFOUND; i++) {
+		const char *found = base_find(box, subs[i], name.base, mem);
+
+		if (found != NULL)
+			status = message_open(box, found, out, err);
+	}
+	arena_free(mem);
+	if (status == RK_NOTFOUND)
+		return rk_fail_plain(err, RK_EXPIRED, "the message is gone");
+	return status;
+}
+
+enum rk_status
+maildir_body_open(
+    struct rk_box *box, const struct rk_ref *ref, struct rk_body *out, struct rk_err *err)
+{
+	char path[RK_LOCATOR_MAX + 1];
+	enum rk_status status;
+
+	/* "cur/NAME" or "new/NAME", as sync.c made it. */
+	if (ref->locator.len < 5 || ref->locator.len > RK_LOCATOR_MAX)
+		return rk_fail_plain(err, RK_CORRUPT, "a locator of %zu bytes", ref->locator.len);
+	memcpy(path, ref->locator.data, ref->locator.len);
+	path[ref->locator.len] = '\0';
+	if (path[3] != '/' || strchr(path + 4, '/') != NULL || strlen(path) != ref->locator.len)
+		return rk_fail_plain(err, RK_CORRUPT, "a locator that is no path");
+	status = message_open(box, path, out, err);
+	if (status == RK_NOTFOUND)
+		return renamed_open(box, path, out, err);
+	return status;
+}

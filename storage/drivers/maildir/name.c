@@ -1,0 +1,220 @@
+#include "storage/drivers/maildir/maildir_impl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/utf8.h"
+#include "lib/wire/mutf7.h"
+
+/* Part of the file name before the first ':'. */
+static struct str
+base_of(struct str file)
+{
+	const char *colon = memchr(file.p, ':', file.n);
+
+	return colon == NULL ? file : str_of(file.p, (size_t)(colon - file.p));
+}
+
+/* Value of `,K=digits` in the base; a number that is followed by anything else is ignored. */
+static uint64_t
+base_number(struct str base, char key)
+{
+	struct str rest = base, part;
+	uint64_t value;
+
+	if (!str_split(&rest, ',', &part))
+		return RK_SIZE_UNKNOWN;
+	while (str_split(&rest, ',', &part)) {
+		if (part.n > 2 && part.p[0] == key && part.p[1] == '=' &&
+		    str_u64(str_of(part.p + 2, part.n - 2), INT64_MAX, &value))
+			return value;
+	}
+	return RK_SIZE_UNKNOWN;
+}
+
+static void
+info_parse(struct str info, struct maildir_name *out)
+{
+	if (!str_starts(info, ":2,"))
+		return;
+	for (size_t i = 3; i < info.n && info.p[i] != ','; i++) {
+		char c = info.p[i];
+
+		switch (c) {
+		case 'D':
+			out->flags |= RK_FLAG_DRAFT;
+			break;
+		case 'F':
+			out->flags |= RK_FLAG_FLAGGED;
+			break;
+		case 'R':
+			out->flags |= RK_FLAG_ANSWERED;
+			break;
+		case 'S':
+			out->flags |= RK_FLAG_SEEN;
+			break;
+		case 'T':
+			out->flags |= RK_FLAG_DELETED;
+			break;
+		default:
+			if (c >= 'a' && c <= 'z')
+				out->keywords.bits[0] |= UINT64_C(1) << (c - 'a');
+		}
+	}
+}
+
+/* `<seconds>.M<micros>…`: only for an order among new messages, so anything else is 0. */
+static void
+time_parse(struct str base, struct maildir_name *out)
+{
+	size_t n = 0, m;
+
+	while (n < base.n && base.p[n] >= '0' && base.p[n] <= '9')
+		n++;
+	if (!str_u64(str_of(base.p, n), INT64_MAX, &out->seconds))
+		out->seconds = 0;
+	if (n + 2 > base.n || base.p[n] != '.' || base.p[n + 1] != 'M')
+		return;
+	n += 2;
+	for (m = n; m < base.n && base.p[m] >= '0' && base.p[m] <= '9'; m++)
+		continue;
+	if (!str_u64(str_of(base.p + n, m - n), INT64_MAX, &out->micros))
+		out->micros = 0;
+}
+
+bool
+maildir_name_parse(struct str file, struct maildir_name *out)
+{
+	*out = (struct maildir_name){ .base = base_of(file) };
+	if (file.n == 0 || file.n > 255 || out->base.n == 0 || file.p[0] == '.')
+		return false;
+	for (size_t i = 0; i < file.n; i++) {
+		unsigned char c = (unsigned char)file.p[i];
+
+		if (c < 0x20 || c == 0x7f || c == '/')
+			return false;
+	}
+	out->size = base_number(out->base, 'S');
+	out->virtual = base_number(out->base, 'W');
+	time_parse(out->base, out);
+	info_parse(str_of(file.p + out->base.n, file.n - out->base.n), out);
+	return true;
+}
+
+/* One part of a mailbox name as it stands in a directory name (Dovecot's listescape). */
+static enum rk_status
+part_encode(struct str part, char separator, struct buf *out, struct rk_err *err)
+{
+	struct buf escaped = BUF_INIT;
+	enum rk_status status;
+
+	for (size_t i = 0; i < part.n; i++) {
+		char c = part.p[i];
+		bool special = c == '.' || c == '\\' || (c == '~' && i == 0);
+
+		if (special && separator == '.') {
+			if (c == '.') {
+				buf_clear(&escaped);
+				return rk_fail_plain(
+				    err, RK_INVALID, "a dot separates levels in this store");
+			}
+			special = false;
+		}
+		if (special)
+			buf_addf(&escaped, "\\%02x", (unsigned)(unsigned char)c);
+		else
+			buf_addc(&escaped, c);
+	}
+	status = mutf7_encode(str_of(escaped.data, escaped.len), out, err);
+	buf_clear(&escaped);
+	return status;
+}
+
+enum rk_status
+maildir_dir_of(const char *name, char separator, struct rk_arena *mem, const char **dir_out,
+    struct rk_err *err)
+{
+	struct buf dir = BUF_INIT;
+	struct str rest = str_from(name), part;
+	enum rk_status status = RK_OK;
+
+	if (strcmp(name, "INBOX") == 0) {
+		*dir_out = ".";
+		return RK_OK;
+	}
+	while (status == RK_OK && str_split(&rest, '/', &part)) {
+		if (part.n == 0)
+			status = rk_fail_plain(err, RK_INVALID, "an empty part in a mailbox name");
+		buf_addc(&dir, '.');
+		if (status == RK_OK)
+			status = part_encode(part, separator, &dir, err);
+	}
+	if (status == RK_OK && (dir.len < 2 || dir.len > 255))
+		status = rk_fail_plain(err, RK_INVALID, "a mailbox name of %zu bytes", dir.len);
+	if (status == RK_OK)
+		*dir_out = rk_arena_dup(mem, dir.data, dir.len);
+	buf_clear(&dir);
+	return status;
+}
+
+static int
+hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool
+part_decode(struct str part, char separator, struct buf *out)
+{
+	struct buf plain = BUF_INIT;
+	struct rk_err err;
+	bool ok = part.n > 0 && mutf7_decode(part, &plain, &err) == RK_OK;
+
+	for (size_t i = 0; ok && i < plain.len; i++) {
+		int high, low;
+
+		if (plain.data[i] != '\\' || separator == '.') {
+			buf_addc(out, plain.data[i]);
+			continue;
+		}
+		high = i + 2 < plain.len ? hex_value(plain.data[i + 1]) : -1;
+		low = high >= 0 ? hex_value(plain.data[i + 2]) : -1;
+		ok = low >= 0 && high * 16 + low != '/' && high * 16 + low >= 0x20;
+		if (ok)
+			buf_addc(out, (char)(high * 16 + low));
+		i += 2;
+	}
+	buf_clear(&plain);
+	return ok;
+}
+
+bool
+maildir_name_of(const char *dir, char separator, struct rk_arena *mem, const char **name_out)
+{
+	struct buf name = BUF_INIT;
+	struct str rest = str_from(dir), part;
+	struct rk_err err;
+	const char *again;
+	bool ok;
+
+	/* A leading dot is before each level; without it this is no mailbox of ours. */
+	ok = str_split(&rest, '.', &part) && part.n == 0 && rest.n > 0 && rest.p[rest.n - 1] != '.';
+	while (ok && str_split(&rest, '.', &part)) {
+		if (name.len > 0)
+			buf_addc(&name, '/');
+		ok = part_decode(part, separator, &name);
+	}
+	ok = ok && name.len <= RK_NAME_MAX && utf8_valid(name.data, name.len) &&
+	     !str_iis(str_of(name.data, name.len), "INBOX");
+	if (ok) {
+		*name_out = rk_arena_dup(mem, name.data, name.len);
+		/* No directory has two names, no name two directories (V14). */
+		ok = maildir_dir_of(*name_out, separator, mem, &again, &err) == RK_OK &&
+		     strcmp(again, dir) == 0;
+	}
+	buf_clear(&name);
+	return ok;
+}

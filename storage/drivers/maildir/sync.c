@@ -1,0 +1,299 @@
+#include "storage/drivers/maildir/maildir_impl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/file.h"
+#include "storage/drivers/maildir/scan.h"
+
+/*
+ * What changed: times of cur/, new/, the UID list and the keyword file against those in the state.
+ * A time is trusted only if the directory had been quiet for a while when it was read: a change
+ * within the same tick of the file system's clock would otherwise be missed for ever.
+ */
+#define QUIET_NS INT64_C(2000000000)
+
+struct file_mark {
+	uint64_t ino;
+	uint64_t size;
+	int64_t mtime_ns;
+};
+
+struct state {
+	uint32_t version;
+	uint32_t unsure; /* read too soon after a change, or disturbed: look again */
+	struct file_mark cur, new, list, keywords;
+	/* Of the mailbox, so that an unchanged one is answered without reading its list. */
+	uint32_t uidvalidity;
+	uint32_t uidnext;
+	unsigned char guid[RK_GUID_LEN];
+};
+
+static int64_t
+time_ns(const struct timespec *t)
+{
+	return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
+}
+
+static struct file_mark
+mark_of(const struct stat *st)
+{
+	return (struct file_mark){ st->st_ino, S_ISDIR(st->st_mode) ? 0 : (uint64_t)st->st_size,
+		time_ns(&st->st_mtim) };
+}
+
+static enum rk_status
+mark_at(
+    struct rk_box *box, const char *name, bool required, struct file_mark *out, struct rk_err *err)
+{
+	struct stat st;
+
+	*out = (struct file_mark){ 0 };
+	if (fstatat(box->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		*out = mark_of(&st);
+		return RK_OK;
+	}
+	if (errno == ENOENT && !required)
+		return RK_OK;
+	return rk_fail(
+	    err, errno == ENOENT ? RK_NOTFOUND : RK_TEMP, "stat %s of %s", name, box->name);
+}
+
+static enum rk_status
+state_now(struct rk_box *box, struct state *out, struct rk_err *err)
+{
+	enum rk_status status;
+
+	*out = (struct state){ .version = 1 };
+	status = mark_at(box, "cur", true, &out->cur, err);
+	if (status == RK_OK)
+		status = mark_at(box, "new", true, &out->new, err);
+	if (status == RK_OK)
+		status = mark_at(box, "dovecot-uidlist", false, &out->list, err);
+	if (status == RK_OK)
+		status = mark_at(box, "dovecot-keywords", false, &out->keywords, err);
+	return status;
+}
+
+static bool
+is_quiet(const struct file_mark *mark, int64_t now_ns)
+{
+	return mark->mtime_ns < now_ns - QUIET_NS;
+}
+
+static bool
+mark_same(const struct file_mark *a, const struct file_mark *b)
+{
+	return a->ino == b->ino && a->size == b->size && a->mtime_ns == b->mtime_ns;
+}
+
+static bool
+unchanged(struct rk_blob before, const struct state *now, struct rk_delta *delta)
+{
+	struct state old;
+
+	if (before.len != sizeof(old))
+		return false;
+	memcpy(&old, before.data, sizeof(old));
+	delta->state = before;
+	delta->uidvalidity = old.uidvalidity;
+	delta->uidnext = old.uidnext;
+	memcpy(delta->guid, old.guid, sizeof(delta->guid));
+	return old.version == now->version && old.unsure == 0 && mark_same(&old.cur, &now->cur) &&
+	       mark_same(&old.new, &now->new) && mark_same(&old.list, &now->list) &&
+	       mark_same(&old.keywords, &now->keywords);
+}
+
+/* A message without a UID, and where it belongs among the new ones. */
+static int
+arrival_compare(const void *a, const void *b)
+{
+	const struct scan_file *x = *(const struct scan_file *const *)a;
+	const struct scan_file *y = *(const struct scan_file *const *)b;
+	size_t n = x->name.base.n < y->name.base.n ? x->name.base.n : y->name.base.n;
+	int order;
+
+	if (x->name.seconds != y->name.seconds)
+		return x->name.seconds < y->name.seconds ? -1 : 1;
+	if (x->name.micros != y->name.micros)
+		return x->name.micros < y->name.micros ? -1 : 1;
+	order = memcmp(x->name.base.p, y->name.base.p, n);
+	if (order != 0)
+		return order;
+	return (x->name.base.n > y->name.base.n) - (x->name.base.n < y->name.base.n);
+}
+
+/* Bases that the list lacks, in the order of their arrival. */
+static size_t
+arrivals_find(
+    const struct scan *scan, const struct uidlist *list, struct rk_arena *mem, struct str **out)
+{
+	const struct scan_file **found = rk_arena_array(mem, scan->n + 1, sizeof(*found));
+	size_t n = 0;
+
+	for (size_t i = 0; i < scan->n; i++) {
+		if (uidlist_find(list, scan->files[i].name.base) == NULL)
+			found[n++] = &scan->files[i];
+	}
+	qsort(found, n, sizeof(*found), arrival_compare);
+	*out = rk_arena_array(mem, n + 1, sizeof(**out));
+	for (size_t i = 0; i < n; i++)
+		(*out)[i] = found[i]->name.base;
+	return n;
+}
+
+static enum rk_status
+uids_complete(struct rk_box *box, const struct scan *scan, struct rk_arena *mem,
+    struct uidlist *list, struct rk_err *err)
+{
+	struct str *bases;
+	enum rk_status status = uidlist_read(box, mem, list, err);
+	size_t n;
+
+	if (status != RK_OK)
+		return status;
+	n = arrivals_find(scan, list, mem, &bases);
+	if (n == 0 && list->uidvalidity != 0 && list->has_guid)
+		return RK_OK;
+	return uidlist_assign(box, bases, n, mem, list, err);
+}
+
+/* False: the file moved since it was seen; the next sync finds it again. */
+static bool
+msg_fill(struct rk_box *box, const struct scan_file *f, const struct uid_entry *e,
+    struct rk_arena *mem, struct rk_msg *out)
+{
+	const char *locator = rk_arena_printf(mem, "%s/%s", f->in_cur ? "cur" : "new", f->file);
+	struct stat st;
+
+	if (fstatat(box->dir, locator, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+		return false;
+	*out = (struct rk_msg){
+		.uid = e->uid,
+		.flags = f->name.flags,
+		.keywords = f->name.keywords,
+		.internal_date = st.st_mtim.tv_sec,
+		.size = f->name.virtual != RK_SIZE_UNKNOWN ? f->name.virtual : e->virtual,
+		.locator = { locator, strlen(locator) },
+	};
+	return true;
+}
+
+static int
+msg_compare(const void *a, const void *b)
+{
+	const struct rk_msg *x = a, *y = b;
+
+	return (x->uid > y->uid) - (x->uid < y->uid);
+}
+
+/* All messages that were seen, ascending; *missed_out: a file was gone when it was looked at. */
+static void
+msgs_fill(struct rk_box *box, const struct scan *scan, const struct uidlist *list,
+    struct rk_arena *mem, struct rk_delta *delta, bool *missed_out)
+{
+	struct rk_msg *msgs = rk_arena_array(mem, scan->n + 1, sizeof(*msgs));
+	size_t n = 0;
+
+	for (size_t i = 0; i < scan->n; i++) {
+		struct uid_entry *e = uidlist_find(list, scan->files[i].name.base);
+
+		/* Not in the list: the file came after the UIDs were given. */
+		if (e == NULL || e->used || !msg_fill(box, &scan->files[i], e, mem, &msgs[n])) {
+			*missed_out = true;
+			continue;
+		}
+		e->used = true;
+		n++;
+	}
+	qsort(msgs, n, sizeof(*msgs), msg_compare);
+	delta->msgs = msgs;
+	delta->nmsgs = n;
+}
+
+static enum rk_status
+keywords_fill(struct rk_box *box, struct rk_arena *mem, struct rk_delta *delta, struct rk_err *err)
+{
+	const char **table = rk_arena_array(mem, LETTERS, sizeof(*table));
+	uint64_t used = 0;
+	struct stat st;
+	enum rk_status status = keywords_read(box, mem, table, &st, err);
+
+	if (status != RK_OK)
+		return status;
+	for (size_t i = 0; i < delta->nmsgs; i++)
+		used |= delta->msgs[i].keywords.bits[0];
+	/* A letter without a line still is a keyword; Dovecot calls it so. */
+	for (unsigned i = 0; i < LETTERS; i++) {
+		if (table[i] == NULL && (used >> i & 1) != 0)
+			table[i] = rk_arena_printf(mem, "unknown-%u", i);
+		if (table[i] != NULL)
+			delta->nkeywords = i + 1;
+	}
+	delta->keywords = table;
+	return RK_OK;
+}
+
+static void
+state_keep(struct rk_box *box, const struct scan *scan, bool missed, struct rk_arena *mem,
+    struct rk_delta *delta)
+{
+	struct state *state = rk_arena_alloc(mem, sizeof(*state));
+	struct timespec now;
+	struct rk_err err;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	/* The list and the keywords as they are now; the directories as they were before the scan.
+	 */
+	if (state_now(box, state, &err) != RK_OK)
+		state->unsure = 1;
+	state->cur = mark_of(&scan->cur);
+	state->new = mark_of(&scan->new);
+	if (missed || !scan->stable || !is_quiet(&state->cur, time_ns(&now)) ||
+	    !is_quiet(&state->new, time_ns(&now)))
+		state->unsure = 1;
+	state->uidvalidity = delta->uidvalidity;
+	state->uidnext = delta->uidnext;
+	memcpy(state->guid, delta->guid, sizeof(state->guid));
+	delta->state = (struct rk_blob){ state, sizeof(*state) };
+}
+
+enum rk_status
+maildir_sync(struct rk_box *box, struct rk_blob state, struct rk_arena *mem,
+    struct rk_delta *delta_out, struct rk_err *err)
+{
+	struct rk_arena *work;
+	struct uidlist list;
+	struct state now;
+	struct scan scan;
+	bool missed = false;
+	enum rk_status status = state_now(box, &now, err);
+
+	*delta_out = (struct rk_delta){ 0 };
+	if (status != RK_OK)
+		return status;
+	if (unchanged(state, &now, delta_out))
+		return RK_OK;
+	*delta_out = (struct rk_delta){ 0 };
+	work = arena_new();
+	status = scan_read(box, work, &scan, err);
+	if (status == RK_OK)
+		status = uids_complete(box, &scan, work, &list, err);
+	if (status == RK_OK) {
+		msgs_fill(box, &scan, &list, mem, delta_out, &missed);
+		status = keywords_fill(box, mem, delta_out, err);
+	}
+	if (status == RK_OK) {
+		/* Only an undisturbed scan may say that a message is gone. */
+		delta_out->kind = scan.stable && !missed ? RK_DELTA_FULL : RK_DELTA_CHANGES;
+		delta_out->uidvalidity = list.uidvalidity;
+		delta_out->uidnext = list.uidnext;
+		memcpy(delta_out->guid, list.guid, sizeof(delta_out->guid));
+		state_keep(box, &scan, missed, mem, delta_out);
+	}
+	arena_free(work);
+	return status;
+}
