@@ -1,6 +1,7 @@
 #include "storage/drivers/maildir/maildir_impl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/inotify.h>
 #include <unistd.h>
