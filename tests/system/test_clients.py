@@ -1,0 +1,228 @@
+"""Real clients, and a Maildir that Debian's Dovecot wrote: bodies byte for byte, UIDs unchanged."""
+
+import imaplib
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+from rookery import ROOT, Client, crlf, free_port, make_certificate, wait_for
+
+MESSAGES = [
+    b"From: a@example.org\nTo: b@example.org\nSubject: plain\nMessage-ID: <1@x>\nDate: Mon, 7 Feb 1994 21:52:25 +0000\n\nHello.\n",
+    "Subject: Grüße\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\nKrähe \u20ac\n".encode(),
+    b"Subject: multi\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n--x\n\none\n--x\n\ntwo\n--x--\n",
+    b"Subject: no body\n\n",
+    b"Subject: long lines\n\n" + b"z" * 5000 + b"\n" + b"From here\n..\n.\n",
+    b"Subject: attachment\n\n" + bytes(range(1, 10)) + b"\n" + b"A" * 300000 + b"\n",
+]
+
+
+class Dovecot:
+    """Debian's Dovecot over a Maildir of ours, from a configuration of its own."""
+
+    def __init__(self, maildir, uid, gid):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="dc-"))
+        self.dir.chmod(0o755)
+        self.port = free_port()
+        (self.dir / "passwd").write_text(f"user1:{{PLAIN}}pass:{uid}:{gid}::{maildir.parent}::\n")
+        me = "root" if ROOT else os.environ.get("USER", "")
+        self.conf = self.dir / "dovecot.conf"
+        self.conf.write_text(f"""
+protocols = imap
+base_dir = {self.dir}/run
+state_dir = {self.dir}/state
+log_path = {self.dir}/log
+listen = 127.0.0.1
+ssl = no
+disable_plaintext_auth = no
+mail_location = maildir:{maildir}
+first_valid_uid = 1
+passdb {{
+  driver = passwd-file
+  args = {self.dir}/passwd
+}}
+userdb {{
+  driver = passwd-file
+  args = {self.dir}/passwd
+}}
+service imap-login {{
+  inet_listener imap {{
+    port = {self.port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+""")
+        self.process = subprocess.Popen(["/usr/sbin/dovecot", "-F", "-c", self.conf], start_new_session=True,
+                                        stdout=open(self.dir / "out", "wb"), stderr=subprocess.STDOUT)
+        ready = wait_for(self._answers, 20)
+        assert ready, (self.dir / "out").read_text() + (self.dir / "log").read_text()
+
+    def _answers(self):
+        try:
+            with Client(self.port, timeout=3) as c:
+                return c.greeting.startswith(b"* OK")
+        except (OSError, EOFError):
+            return False
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(20)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def uids_and_bodies(port):
+    m = imaplib.IMAP4("127.0.0.1", port)
+    m.login("user1", "pass")
+    m.select("INBOX", readonly=True)
+    status = m.response("UIDVALIDITY")[1][0]
+    data = m.fetch("1:*", "(UID BODY.PEEK[])")[1]
+    out = {}
+    for part in data:
+        if isinstance(part, tuple):
+            out[int(re.search(rb"UID (\d+)", part[0]).group(1))] = part[1]
+    m.logout()
+    return status, out
+
+
+@pytest.mark.root_only
+def test_a_maildir_of_dovecot_keeps_uids_and_bytes(make_server):
+    server = make_server()
+    maildir = server.maildir()
+    for i, message in enumerate(MESSAGES):
+        server.deliver("user1", message, name=f"{1500000000 + i}.M{i}P1.mx")
+    dovecot = Dovecot(maildir, server.users["user1"]["uid"], server.users["user1"]["gid"])
+    try:
+        d = imaplib.IMAP4("127.0.0.1", dovecot.port)
+        d.login("user1", "pass")
+        for message in MESSAGES:
+            d.append("INBOX", "(\\Seen)", None, crlf(message))
+        d.create("Archive.2026")
+        d.select("INBOX")
+        d.store("2,4", "+FLAGS", "(\\Deleted)")
+        d.expunge()
+        d.store("1", "+FLAGS", "(\\Flagged $Forwarded)")
+        d.logout()
+        theirs = uids_and_bodies(dovecot.port)
+        assert len(theirs[1]) == 2 * len(MESSAGES) - 2
+        assert uids_and_bodies(server.imap) == theirs
+        # New mail gets the same UID from both, whoever sees it first.
+        server.deliver("user1", MESSAGES[0], name="1600000000.M1P1.mx")
+        ours = uids_and_bodies(server.imap)
+        assert len(ours[1]) == len(theirs[1]) + 1
+        assert uids_and_bodies(dovecot.port) == ours
+        with server.client() as c:
+            c.login()
+            assert any(b"Archive/2026" in line for line in c.ok('LIST "" *'))
+            c.ok("SELECT INBOX")
+            flags = c.ok("FETCH 1 FLAGS")[0]
+            assert b"\\Flagged" in flags and b"$Forwarded" in flags
+    finally:
+        dovecot.stop()
+
+
+@pytest.fixture(scope="module")
+def served():
+    import rookery
+    from conftest import check_and_remove
+    server = rookery.Server()
+    for i, message in enumerate(MESSAGES):
+        server.deliver("user1", message, name=f"{1500000000 + i}.M{i}P1.mx")
+    server.start()
+    yield server
+    check_and_remove(server)
+
+
+def curl(server, *args):
+    done = subprocess.run(["curl", "-sS", "--max-time", "30", "--user", "user1:pass", *args],
+                          capture_output=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_curl_plain_starttls_and_tls(served):
+    plain = f"imap://127.0.0.1:{served.imap}/INBOX"
+    tls = f"imaps://localhost:{served.imaps}/INBOX"
+    for i, message in enumerate(MESSAGES, 1):
+        assert curl(served, f"{plain};UID={i}") == crlf(message)
+        assert curl(served, "--ssl-reqd", "--cacert", served.cert,
+                    f"imap://localhost:{served.imap}/INBOX;UID={i}") == crlf(message)
+        assert curl(served, "--cacert", served.cert, f"{tls};MAILINDEX={i}") == crlf(message)
+    assert b"INBOX" in curl(served, f"imap://127.0.0.1:{served.imap}/")
+    assert b"Subject: plain" in curl(served, f"{plain};UID=1;SECTION=HEADER.FIELDS%20(SUBJECT)")
+
+
+def test_imaplib(served):
+    m = imaplib.IMAP4("127.0.0.1", served.imap)
+    m.starttls(served.tls())
+    m.login("user1", "pass")
+    assert m.enable("IMAP4rev2")[0] == "OK"
+    assert m.select("INBOX", readonly=True) == ("OK", [b"%d" % len(MESSAGES)])
+    for i, message in enumerate(MESSAGES, 1):
+        assert m.uid("fetch", str(i), "(BODY.PEEK[])")[1][0][1] == crlf(message)
+        assert m.fetch(str(i), "(RFC822.SIZE)")[1][0].endswith(b"RFC822.SIZE %d)" % len(crlf(message)))
+    assert m.status("INBOX", "(MESSAGES UIDNEXT)")[0] == "OK"
+    m.close()
+    m.logout()
+
+
+def test_mbsync_pulls_everything_and_nothing_twice(served, tmp_path):
+    config = tmp_path / "mbsyncrc"
+    config.write_text(f"""
+IMAPStore far
+Host 127.0.0.1
+Port {served.imap}
+User user1
+Pass pass
+SSLType None
+AuthMechs LOGIN
+
+MaildirStore near
+Path {tmp_path}/near/
+Inbox {tmp_path}/near/INBOX
+
+Channel all
+Far :far:
+Near :near:
+Create Near
+Sync Pull
+SyncState *
+""")
+    (tmp_path / "near").mkdir()
+    for _ in range(2):
+        done = subprocess.run(["mbsync", "-c", config, "all"], capture_output=True, text=True, timeout=60,
+                              env=dict(os.environ, HOME=str(tmp_path)))
+        assert done.returncode == 0, done.stderr
+        files = list((tmp_path / "near/INBOX").glob("[cn][ue][rw]/*"))
+        assert len(files) == len(MESSAGES)
+    got = sorted(re.sub(rb"X-TUID: .*\r?\n", b"", f.read_bytes()) for f in files)
+    assert got == sorted(MESSAGES)
+
+
+def test_mutt_reads_the_inbox(served, tmp_path):
+    pexpect = pytest.importorskip("pexpect")
+    rc = tmp_path / "muttrc"
+    rc.write_text("set ssl_starttls=no\nset ssl_force_tls=no\nset header_cache=\nset wait_key=no\n"
+                  "set smart_wrap=no\nset pager_index_lines=0\nset imap_authenticators=login\n")
+    child = pexpect.spawn("mutt", ["-R", "-n", "-F", str(rc), "-f",
+                                   f"imap://user1:pass@127.0.0.1:{served.imap}/INBOX"],
+                          env=dict(os.environ, TERM="vt100", HOME=str(tmp_path), LC_ALL="C.UTF-8"),
+                          dimensions=(40, 120), timeout=20)
+    try:
+        child.expect("Msgs:6")
+        child.send("1\r")
+        child.send("\r")
+        child.expect("Hello\\.")
+        child.send("q")
+        child.send("q")
+        child.expect(pexpect.EOF)
+    finally:
+        child.close(force=True)
