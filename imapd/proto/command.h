@@ -98,10 +98,10 @@ enum fetch_kind {
 	FETCH_FLAGS,
 	FETCH_UID,
 	FETCH_INTERNALDATE,
-	FETCH_SIZE,          /* RFC822.SIZE */
-	FETCH_ENVELOPE,      /*  */
-	FETCH_BODY,          /* BODY: structure without extension data */
-	FETCH_BODYSTRUCTURE, /*  */
+	FETCH_SIZE, /* RFC822.SIZE */
+	FETCH_ENVELOPE,
+	FETCH_BODY, /* BODY: structure without extension data */
+	FETCH_BODYSTRUCTURE,
 	FETCH_RFC822,        /* rev1: as BODY[] under its own label */
 	FETCH_RFC822_HEADER, /* rev1: as BODY.PEEK[HEADER] */
 	FETCH_RFC822_TEXT,   /* rev1: as BODY[TEXT] */
