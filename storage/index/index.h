@@ -6,6 +6,9 @@
  * Mailboxes are known by GUID. Messages are kept in column blocks of about 512 (UID, flags,
  * keywords, MODSEQ, date, size) and their locators in runs beside them: never one key per message.
  * SELECT reads counts, not messages.
+ *
+ * RK_CORRUPT from any function: index_reset, then sync with an empty state. Out of memory is never
+ * taken for an empty index.
  */
 #ifndef INDEX_INDEX_H
 #define INDEX_INDEX_H
@@ -26,6 +29,17 @@ struct index_options {
 RK_MUST_CHECK enum rk_status index_open(
     const struct index_options *options, struct index **out, struct rk_err *err);
 void index_close(struct index *index);
+
+/* Drops everything (after RK_CORRUPT from any function here); logged with `why`. */
+RK_MUST_CHECK enum rk_status index_reset(
+    struct index *index, const struct rk_err *why, struct rk_err *err);
+
+/*
+ * A mailbox that the index meets for the first time starts above `floor` (the high-water mark that
+ * stands with the truth) and above a value of the clock: microseconds since 2020, the seconds
+ * shifted left by 20 bits.
+ */
+void index_raise_modseq(struct index *index, uint64_t floor);
 
 /* Counts of a mailbox, read in one small record. */
 struct index_info {
@@ -54,10 +68,13 @@ RK_MUST_CHECK enum rk_status index_guid_of(
 
 /*
  * Brings the mailbox to what the delta says, in one transaction: new messages, changed flags,
- * expunges (kept in the log of expunged UIDs with their MODSEQ), keywords, state. `name` is kept as
- * the hint above. *changed_out false: nothing was different.
+ * expunges (kept in the log of expunged UIDs with their MODSEQ), keywords, state. `base` is the
+ * state that the driver was given: when the index has another one by now, another process was
+ * faster and the delta is worth nothing: RK_AGAIN, sync again from index_info's state. `name` is
+ * kept as the hint above. *changed_out false: nothing was different. The delta must be checked
+ * already (storage/mailbox/box.c). RK_LIMIT: the index is full.
  */
-RK_MUST_CHECK enum rk_status index_apply(struct index *index, const char *name,
+RK_MUST_CHECK enum rk_status index_apply(struct index *index, const char *name, struct rk_blob base,
     const struct rk_delta *delta, bool *changed_out, struct rk_err *err);
 
 /* Forgets a mailbox. */
@@ -90,6 +107,13 @@ RK_MUST_CHECK enum rk_status index_records(struct index *index,
 RK_MUST_CHECK enum rk_status index_changed(struct index *index,
     const unsigned char guid[RK_GUID_LEN], uint64_t modseq, struct uidset *out, struct rk_err *err);
 
+/*
+ * UIDs that were expunged after `modseq` (QRESYNC). Exact back to the index's birth or the end of
+ * its log; before that, every UID below UIDNEXT that is not there (RFC 7162 allows it).
+ */
+RK_MUST_CHECK enum rk_status index_vanished(struct index *index,
+    const unsigned char guid[RK_GUID_LEN], uint64_t modseq, struct uidset *out, struct rk_err *err);
+
 /* Keeps RFC822.SIZEs that were computed by reading. No new MODSEQ: clients see no change. */
 struct index_size {
 	uint32_t uid;
@@ -99,8 +123,9 @@ RK_MUST_CHECK enum rk_status index_set_sizes(struct index *index,
     const unsigned char guid[RK_GUID_LEN], const struct index_size *sizes, size_t n,
     struct rk_err *err);
 
-/* Says whether a write is under way, for the scoreboard: a process that dies then leaves the index
- * suspect. Set by the process once; NULL for none. */
+/* Says whether the index's files are being read or written, for the scoreboard: a process that dies
+ * then leaves the index suspect (a damaged file may be what killed it). Set by the process once;
+ * NULL for none. */
 void index_set_busy_flag(bool *flag);
 
 /* Marks the index in `dir` suspect (spawner, after a crash): the next index_open makes it anew. */
