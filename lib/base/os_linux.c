@@ -136,16 +136,15 @@ os_landlock(const struct os_path_rule *rules, size_t n, bool tcp_denied, const c
 	return status;
 }
 
-enum rk_status
-os_seccomp(
-    const char *const *syscalls, size_t n, enum os_unknown_syscall action, struct rk_err *err)
+/* A filter that does `listed` for the n calls and `other` for all the rest. */
+static enum rk_status
+filter_load(
+    const char *const *syscalls, size_t n, uint32_t listed, uint32_t other, struct rk_err *err)
 {
-	scmp_filter_ctx ctx;
+	scmp_filter_ctx ctx = seccomp_init(other);
 	enum rk_status status = RK_OK;
 	int rc;
 
-	ctx =
-	    seccomp_init(action == OS_SYSCALL_KILL ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_ERRNO(EPERM));
 	if (ctx == NULL)
 		return rk_fail(err, RK_TEMP, "seccomp_init");
 	for (size_t i = 0; i < n && status == RK_OK; i++) {
@@ -153,7 +152,7 @@ os_seccomp(
 
 		if (nr < 0)
 			continue; /* not on this architecture */
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
+		rc = seccomp_rule_add(ctx, listed, nr, 0);
 		if (rc < 0) {
 			errno = -rc;
 			status = rk_fail(err, RK_TEMP, "seccomp rule for %s", syscalls[i]);
@@ -165,6 +164,20 @@ os_seccomp(
 	}
 	seccomp_release(ctx);
 	return status;
+}
+
+enum rk_status
+os_seccomp(
+    const char *const *syscalls, size_t n, enum os_unknown_syscall action, struct rk_err *err)
+{
+	return filter_load(syscalls, n, SCMP_ACT_ALLOW,
+	    action == OS_SYSCALL_KILL ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_ERRNO(EPERM), err);
+}
+
+enum rk_status
+os_seccomp_deny(const char *const *syscalls, size_t n, struct rk_err *err)
+{
+	return filter_load(syscalls, n, SCMP_ACT_ERRNO(EPERM), SCMP_ACT_ALLOW, err);
 }
 
 static enum rk_status

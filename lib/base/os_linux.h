@@ -38,6 +38,11 @@ enum os_unknown_syscall {
 RK_MUST_CHECK enum rk_status os_seccomp(
     const char *const *syscalls, size_t n, enum os_unknown_syscall action, struct rk_err *err);
 
+/* Denies (EPERM) the n system calls and allows all others: for processes whose children need more.
+ */
+RK_MUST_CHECK enum rk_status os_seccomp_deny(
+    const char *const *syscalls, size_t n, struct rk_err *err);
+
 /* setgroups, setresgid, setresuid, then proves it: ids re-read, and a way back must fail. As an
  * ordinary user only a change to oneself is accepted (RK_OK, nothing done). */
 RK_MUST_CHECK enum rk_status os_become(

@@ -12,6 +12,20 @@ static const bool sanitized = true; /* the sanitizers' own calls and shadow memo
 static const bool sanitized = false;
 #endif
 
+/*
+ * What no process of ours ever needs. A filter is inherited over fork and exec, so master and
+ * spawner cannot have a list of all that they may do: it would have to hold what every child does.
+ */
+static const char *const never[] = { "acct", "add_key", "bpf", "clock_adjtime", "clock_settime",
+	"create_module", "delete_module", "finit_module", "fsconfig", "fsmount", "fsopen", "fspick",
+	"init_module", "io_uring_enter", "io_uring_register", "io_uring_setup", "ioperm", "iopl",
+	"kcmp", "kexec_file_load", "kexec_load", "keyctl", "lookup_dcookie", "mount",
+	"mount_setattr", "move_mount", "move_pages", "name_to_handle_at", "open_by_handle_at",
+	"open_tree", "perf_event_open", "personality", "pivot_root", "process_vm_readv",
+	"process_vm_writev", "ptrace", "quotactl", "reboot", "request_key", "setdomainname",
+	"setns", "sethostname", "settimeofday", "swapoff", "swapon", "syslog", "umount2", "unshare",
+	"userfaultfd", "vhangup" };
+
 /* A step that failed: fatal where the sandbox is required, otherwise said and left out. */
 static enum rk_status
 step_failed(
@@ -95,9 +109,12 @@ seccomp_apply(const struct profile *p, const struct lockdown *how, struct rk_err
 {
 	enum rk_status status;
 
-	if (p->syscalls == NULL || sanitized)
+	if (sanitized)
 		return RK_OK;
-	status = os_seccomp(p->syscalls, p->nsyscalls, OS_SYSCALL_KILL, err);
+	if (p->syscalls != NULL)
+		status = os_seccomp(p->syscalls, p->nsyscalls, OS_SYSCALL_KILL, err);
+	else
+		status = os_seccomp_deny(never, sizeof(never) / sizeof(never[0]), err);
 	if (status != RK_OK)
 		return step_failed(how, "seccomp", status, err);
 	return RK_OK;

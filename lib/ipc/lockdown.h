@@ -9,7 +9,9 @@
 
 struct profile {
 	const char *name;
-	const char *const *syscalls; /* seccomp list; NULL: none (no process of ours) */
+	const char *const
+	    *syscalls; /* all that may be called; NULL for a parent of processes that need
+	                  more: then what no process of ours needs is denied instead */
 	size_t nsyscalls;
 	uint64_t keep_caps;    /* bit mask (1 << CAP_X); only master and spawner keep any */
 	bool chroot_empty;     /* into the empty directory of the master */
