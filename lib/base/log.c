@@ -38,6 +38,9 @@ log_init(int fd, const char *proc, enum rk_log_level level)
 	state.fd = fd;
 	state.proc = proc;
 	state.level = level;
+	/* glibc opens /etc/localtime at the first time stamp, even one in UTC: no sandboxed process
+	 * may do that, so it is done now. */
+	tzset();
 }
 
 bool
