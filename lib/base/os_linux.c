@@ -136,6 +136,16 @@ os_landlock(const struct os_path_rule *rules, size_t n, bool tcp_denied, const c
 	return status;
 }
 
+/* Adds one call; memory that is to be executed is never allowed (W^X for good once locked down). */
+static int
+rule_add(scmp_filter_ctx ctx, uint32_t action, int nr)
+{
+	if (action == SCMP_ACT_ALLOW && (nr == SCMP_SYS(mmap) || nr == SCMP_SYS(mprotect)))
+		return seccomp_rule_add(
+		    ctx, action, nr, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	return seccomp_rule_add(ctx, action, nr, 0);
+}
+
 /* A filter that does `listed` for the n calls and `other` for all the rest. */
 static enum rk_status
 filter_load(
@@ -152,7 +162,7 @@ filter_load(
 
 		if (nr < 0)
 			continue; /* not on this architecture */
-		rc = seccomp_rule_add(ctx, listed, nr, 0);
+		rc = rule_add(ctx, listed, nr);
 		if (rc < 0) {
 			errno = -rc;
 			status = rk_fail(err, RK_TEMP, "seccomp rule for %s", syscalls[i]);
