@@ -1,6 +1,6 @@
 /*
- * Row S03: what a process that was taken over tries. Each act runs in a process of its own under the
- * real profile of a gate or a worker; one line says whether it was refused or succeeded.
+ * Row S03: what a process that was taken over tries. Each act runs in a process of its own under
+ *the real profile of a gate or a worker; one line says whether it was refused or succeeded.
  *
  *	evil worker|gate OWN_MAILDIR OTHER_MAILDIR UID SERVER_PID
  */
@@ -72,8 +72,9 @@ makes_socket(int family, int type, int protocol)
 static bool
 connects(void)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(25),
-		.sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_port = htons(25), .sin_addr = { htonl(INADDR_LOOPBACK) }
+	};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	return fd >= 0 && (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ||
@@ -238,9 +239,10 @@ lock_down(bool worker, uid_t uid)
 		.rules = &rule,
 		.nrules = worker ? 1 : 0,
 	};
+	struct profile profile = worker ? session_profile(0) : gate_profile(16);
 	struct rk_err err;
 
-	if (service_lock_down(worker ? &session_profile : &gate_profile, &how, &err) != RK_OK)
+	if (service_lock_down(&profile, &how, &err) != RK_OK)
 		_exit(99);
 }
 

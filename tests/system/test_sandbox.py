@@ -186,7 +186,7 @@ def test_s04_a_failing_step_of_the_drop_serves_nobody(make_server, call):
 def test_s09_a_gate_cannot_open_a_session_without_a_credential(running):
     """Forged, guessed, replayed and foreign tickets over the real messages: none is redeemed."""
     program = STAGE.parent / "tests/system/forger"
-    done = subprocess.run([program, str(STAGE), str(running.dir / "etc/passwd")], capture_output=True, text=True,
+    done = subprocess.run([program, str(STAGE / "libexec/rookery"), str(running.conf), "user1", "pass"], capture_output=True, text=True,
                           timeout=300)
     assert done.returncode == 0, (done.stdout, done.stderr)
     assert "accepted 0" in done.stdout, done.stdout
