@@ -12,6 +12,10 @@ struct view {
 	struct uidset uids;     /* position = sequence number */
 	uint64_t modseq;        /* flags were told up to here */
 	struct uidset expunged; /* gone from the index, not yet told */
+	uint32_t *before;       /* for each run of uids: how many UIDs stand before it */
+	uint32_t exists;
+	uint32_t uidvalidity;
+	unsigned char guid[RK_GUID_LEN];
 };
 
 /* What is to be told. Owns its sets. */
@@ -22,12 +26,16 @@ struct view_diff {
 	uint64_t modseq;
 };
 
+/* Zero-initialise. Only the functions below change a view. */
 void view_clear(struct view *v);
 
 /* From empty to all of the mailbox (SELECT). */
 RK_MUST_CHECK enum rk_status view_load(struct view *v, struct mailbox *mb, struct rk_err *err);
 
-/* Difference between view and index; the view stays as it is. */
+/*
+ * Difference between view and index; the view stays as it is. RK_EXPIRED: the mailbox is another
+ * one by now (UIDVALIDITY changed, or deleted and made anew): the view can't be continued.
+ */
 RK_MUST_CHECK enum rk_status view_compare(
     const struct view *v, struct mailbox *mb, struct view_diff *out, struct rk_err *err);
 void view_diff_clear(struct view_diff *d);
@@ -37,7 +45,7 @@ bool view_diff_empty(const struct view_diff *d);
 void view_advance(struct view *v, const struct view_diff *d, bool expunges_told);
 
 uint32_t view_exists(const struct view *v);
-/* UID at a sequence number (0: none) and back. */
+/* UID at a sequence number (0: none) and back, in O(log runs). */
 uint32_t view_uid(const struct view *v, uint32_t seq);
 uint32_t view_seq(const struct view *v, uint32_t uid);
 

@@ -1,0 +1,32 @@
+/*
+ * Calls into a driver, with its contract checked: what a driver hands over was read from a store
+ * that anybody may have damaged, and the index and the protocol above rely on it.
+ */
+#ifndef MAILBOX_BOX_H
+#define MAILBOX_BOX_H
+
+#include <rookery/storage.h>
+
+/* Fills the operations that may be absent with ones that answer RK_UNSUPPORTED. */
+void box_defaults(struct rk_driver *driver);
+/* RK_INVALID: the driver is of another ABI or lacks a required operation; the text names it. */
+RK_MUST_CHECK enum rk_status box_driver_check(const struct rk_driver *driver, struct rk_err *err);
+/* Whether the driver has store and expunge. */
+bool box_can_change(const struct rk_driver *driver);
+
+/* What is known before a sync; uidvalidity 0: nothing. */
+struct box_before {
+	unsigned char guid[RK_GUID_LEN];
+	uint32_t uidvalidity;
+	uint32_t uidnext;
+};
+
+/* RK_CORRUPT, logged with driver and mailbox, when the delta breaks the contract. */
+RK_MUST_CHECK enum rk_status box_sync(const struct rk_driver *driver, struct rk_box *box,
+    const struct box_before *before, struct rk_blob state, struct rk_arena *mem,
+    struct rk_delta *delta_out, struct rk_err *err);
+
+RK_MUST_CHECK enum rk_status box_body(const struct rk_driver *driver, struct rk_box *box,
+    const struct rk_ref *ref, struct rk_body *out, struct rk_err *err);
+
+#endif
