@@ -1,4 +1,4 @@
-"""Rows of the list of known attacks (docs/hardening.md): each test is named after its row."""
+"""Rows of the list of known attacks (docs/architecture.md): each test is named after its row."""
 
 import base64
 import os
