@@ -153,6 +153,7 @@ conn_end(struct conn *c, const char *reason)
 	log_ev(c->state == CONN_NEW || c->fd < 0 ? RK_LOG_DEBUG : RK_LOG_INFO, "gate.closed",
 	    LOG_S("reason", reason), LOG_S("state", state_names[c->state]), LOG_S("user", c->user));
 	conn_enter(c, CONN_DEAD);
+	g->live--;
 	event_del(&c->timer);
 	event_del(&c->io);
 	limits_release(g->limits, &c->hold);
@@ -659,6 +660,7 @@ conn_new(struct listener *listener, int fd, const struct addr *remote)
 	c->slot = g->free_slots[--g->nfree];
 	g->slots[c->slot] = c;
 	g->nconns++;
+	g->live++;
 	sid_make(c->sid);
 	if (getsockname(fd, (struct sockaddr *)&ss, &len) == 0)
 		(void)addr_from_sockaddr(&c->local, (struct sockaddr *)&ss);
@@ -704,7 +706,7 @@ conn_accept(struct listener *listener, int fd, const struct addr *remote)
 void
 conn_drain_all(struct gate *g)
 {
-	for (size_t i = 0; i < g->settings.connections; i++) {
+	for (size_t i = 0; i < g->nslots; i++) {
 		struct conn *c = g->slots[i];
 
 		if (c == NULL || c->state == CONN_RELAY || c->state == CONN_AUTH ||
@@ -719,7 +721,7 @@ conn_drain_all(struct gate *g)
 void
 conn_end_all(struct gate *g)
 {
-	for (size_t i = 0; i < g->settings.connections; i++) {
+	for (size_t i = 0; i < g->nslots; i++) {
 		if (g->slots[i] == NULL)
 			continue;
 		conn_context(g->slots[i]);
@@ -733,7 +735,7 @@ void
 conn_message(struct gate *g, struct link *link, struct msg_in *m)
 {
 	uint32_t slot = (uint32_t)(m->id & UINT32_MAX);
-	struct conn *c = slot < g->settings.connections ? g->slots[slot] : NULL;
+	struct conn *c = slot < g->nslots ? g->slots[slot] : NULL;
 
 	if (c != NULL && c->link == link && c->request == m->id) {
 		conn_context(c);
@@ -749,7 +751,7 @@ conn_message(struct gate *g, struct link *link, struct msg_in *m)
 void
 conn_link_lost(struct gate *g, const struct link *link)
 {
-	for (size_t i = 0; i < g->settings.connections; i++) {
+	for (size_t i = 0; i < g->nslots; i++) {
 		struct conn *c = g->slots[i];
 
 		if (c == NULL || c->link != link)

@@ -38,7 +38,7 @@ stats_answer(struct gate *g, uint64_t id)
 		const char *name;
 		uint64_t value;
 	} rows[] = {
-		{ "connections", g->nconns },
+		{ "connections", g->live },
 		{ "relays", g->stats.relays },
 		{ "logins_ok", g->stats.logins_ok },
 		{ "logins_failed", g->stats.logins_failed },

@@ -13,7 +13,8 @@
 #include "lib/base/log.h"
 
 #define ACCEPTS_A_TURN 32
-#define PAUSE_MS 500 /* when descriptors have run out */
+#define SPARE_SLOTS 64 /* for those that have ended and wait to be freed */
+#define PAUSE_MS 500   /* when descriptors have run out */
 #define DRAIN_GRACE_MS 1000
 #define REFUSAL_LOG_MS 1000
 
@@ -103,8 +104,9 @@ listeners_open(struct gate *g, const struct conf *conf, struct rk_err *err)
 static void
 slots_make(struct gate *g)
 {
-	size_t n = g->settings.connections;
+	size_t n = g->settings.connections + SPARE_SLOTS;
 
+	g->nslots = n;
 	g->slots = calloc(n, sizeof(struct conn *));
 	g->free_slots = calloc(n, sizeof(*g->free_slots));
 	if (g->slots == NULL || g->free_slots == NULL)
@@ -189,14 +191,14 @@ gate_resume(struct gate *g)
 }
 
 /* Room for one more: by the oldest of whoever holds most, if somebody is there who has not logged
- * in. */
+ * in. Called with the newcomer in hand, never for one that another process took. */
 static bool
 room_make(struct gate *g)
 {
 	struct limit_hold *hold;
 	struct conn *victim;
 
-	if (g->nfree > 0)
+	if (g->live < g->settings.connections)
 		return true;
 	hold = limits_victim(g->limits);
 	if (hold == NULL)
@@ -204,11 +206,11 @@ room_make(struct gate *g)
 	victim = (struct conn *)((char *)hold - offsetof(struct conn, hold));
 	gate_refused(g, &victim->remote, "evicted");
 	conn_context(victim);
-	if (victim->tls == NULL && victim->state != CONN_HANDSHAKE)
+	if (victim->tls == NULL)
 		(void)send(victim->fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 	conn_end(victim, "evicted");
 	conn_context(NULL);
-	return false; /* its place is free once the reaper ran */
+	return true;
 }
 
 static void
@@ -240,10 +242,10 @@ accept_one(struct listener *l)
 		close(fd);
 		return true;
 	}
-	if (l->gate->nfree == 0)
-		client_refuse(l, fd, &remote);
-	else
+	if (room_make(l->gate))
 		conn_accept(l, fd, &remote);
+	else
+		client_refuse(l, fd, &remote);
 	return true;
 }
 
@@ -254,13 +256,12 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 	struct gate *g = l->gate;
 
 	(void)fd, (void)what;
-	for (int i = 0; i < ACCEPTS_A_TURN && g->listening; i++) {
-		if (!room_make(g)) {
-			/* Everybody has logged in: other gate processes may have room. */
-			if (g->dead == NULL && g->settings.processes > 1)
-				gate_pause(g, false);
-			if (g->dead != NULL || g->settings.processes > 1)
-				return;
+	for (int i = 0; i < ACCEPTS_A_TURN && g->listening && g->nfree > 0; i++) {
+		/* Everybody here has logged in: other gate processes may have room. */
+		if (g->settings.processes > 1 && g->live >= g->settings.connections &&
+		    limits_victim(g->limits) == NULL) {
+			gate_pause(g, false);
+			return;
 		}
 		if (!accept_one(l))
 			return;

@@ -45,11 +45,13 @@ struct gate {
 	size_t nlisteners;
 	bool listening;
 	bool draining;
-	bool drain_over;     /* the grace has passed: who has not logged in is sent away */
-	struct conn **slots; /* settings.connections of them */
+	bool drain_over; /* the grace has passed: who has not logged in is sent away */
+	struct conn **slots;
+	size_t nslots;
 	uint32_t *free_slots;
 	size_t nfree;
-	size_t nconns; /* with those that wait to be freed */
+	size_t live;   /* at most settings.connections */
+	size_t nconns; /* with those that have ended and wait to be freed */
 	uint32_t serial;
 	struct conn *dead; /* freed by the reaper, when nobody stands on their stack */
 	struct event reaper;
