@@ -66,11 +66,11 @@ file_open(int dirfd, const char *path, int flags, mode_t mode, int *fd_out, stru
 }
 
 enum rk_status
-file_open_regular(int dirfd, const char *path, int flags, mode_t mode, int *fd_out,
-    struct stat *st_out, struct rk_err *err)
+file_open_regular(
+    int dirfd, const char *path, int flags, int *fd_out, struct stat *st_out, struct rk_err *err)
 {
 	struct stat st;
-	int fd = open_beneath(dirfd, path, flags | O_NONBLOCK | O_NOCTTY, mode);
+	int fd = open_beneath(dirfd, path, flags | O_NONBLOCK | O_NOCTTY, 0);
 
 	if (fd < 0)
 		return rk_fail(

@@ -18,9 +18,10 @@
 RK_MUST_CHECK enum rk_status file_open(
     int dirfd, const char *path, int flags, mode_t mode, int *fd_out, struct rk_err *err);
 
-/* Same, and it must be a regular file (RK_CORRUPT otherwise); never blocks on a FIFO. */
-RK_MUST_CHECK enum rk_status file_open_regular(int dirfd, const char *path, int flags, mode_t mode,
-    int *fd_out, struct stat *st_out, struct rk_err *err);
+/* Same for a file that is there already; it must be a regular one (RK_CORRUPT otherwise); never
+ * blocks on a FIFO. */
+RK_MUST_CHECK enum rk_status file_open_regular(
+    int dirfd, const char *path, int flags, int *fd_out, struct stat *st_out, struct rk_err *err);
 
 /* Opens the directory `path` beneath `dirfd`, or any absolute path when dirfd is AT_FDCWD (the
  * administrator's own paths: links are followed there). */

@@ -17,7 +17,7 @@ message_open(struct rk_box *box, const char *path, struct rk_body *out, struct r
 	struct stat st;
 	int fd;
 
-	status = file_open_regular(box->dir, path, O_RDONLY, 0, &fd, &st, err);
+	status = file_open_regular(box->dir, path, O_RDONLY, &fd, &st, err);
 	if (status != RK_OK)
 		return status;
 	if (!maildir_name_parse(str_from(strrchr(path, '/') + 1), &name)) {

@@ -59,7 +59,7 @@ keywords_read(struct rk_box *box, struct rk_arena *mem, const char *table[LETTER
 
 	*st_out = (struct stat){ 0 };
 	keywords_parse(str_of("", 0), mem, table);
-	status = file_open_regular(box->dir, "dovecot-keywords", O_RDONLY, 0, &fd, st_out, err);
+	status = file_open_regular(box->dir, "dovecot-keywords", O_RDONLY, &fd, st_out, err);
 	if (status == RK_NOTFOUND)
 		return RK_OK;
 	if (status != RK_OK)

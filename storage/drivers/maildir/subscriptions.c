@@ -79,7 +79,7 @@ subscriptions_read(struct rk_account *account, struct rk_arena *mem, const char 
 
 	*n_out = 0;
 	*names_out = NULL;
-	status = file_open_regular(account->root, "subscriptions", O_RDONLY, 0, &fd, NULL, err);
+	status = file_open_regular(account->root, "subscriptions", O_RDONLY, &fd, NULL, err);
 	if (status == RK_NOTFOUND)
 		return RK_OK;
 	if (status != RK_OK)

@@ -236,7 +236,7 @@ uidlist_read(struct rk_box *box, struct rk_arena *mem, struct uidlist *out, stru
 	enum rk_status status;
 	int fd;
 
-	status = file_open_regular(box->dir, NAME, O_RDONLY, 0, &fd, NULL, err);
+	status = file_open_regular(box->dir, NAME, O_RDONLY, &fd, NULL, err);
 	if (status == RK_NOTFOUND) {
 		uidlist_parse(str_of("", 0), mem, out);
 		return RK_OK;
@@ -293,7 +293,7 @@ list_append(struct rk_box *box, const struct buf *added, struct rk_err *err)
 	struct stat st;
 	int fd;
 
-	status = file_open_regular(box->dir, NAME, O_WRONLY | O_APPEND, 0, &fd, &st, err);
+	status = file_open_regular(box->dir, NAME, O_WRONLY | O_APPEND, &fd, &st, err);
 	if (status != RK_OK)
 		return status;
 	status = file_write(fd, added->data, added->len, err);

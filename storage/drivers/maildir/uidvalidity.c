@@ -62,7 +62,7 @@ counter_in_file(int root)
 	struct rk_err err;
 	int fd;
 
-	if (file_open_regular(root, NAME, O_RDONLY, 0, &fd, NULL, &err) != RK_OK)
+	if (file_open_regular(root, NAME, O_RDONLY, &fd, NULL, &err) != RK_OK)
 		return 0;
 	if (read(fd, text, sizeof(text) - 1) < 8 || !hex8(text, &value))
 		value = 0;

@@ -43,7 +43,7 @@ START_TEST(replace_is_whole_and_leaves_nothing_behind)
 	setup();
 	ck_assert_int_eq(file_replace(dir, "a", "one", 3, 0600, &err), RK_OK);
 	ck_assert_int_eq(file_replace(dir, "a", "twotwo", 6, 0600, &err), RK_OK);
-	ck_assert_int_eq(file_open_regular(dir, "a", O_RDONLY, 0, &fd, NULL, &err), RK_OK);
+	ck_assert_int_eq(file_open_regular(dir, "a", O_RDONLY, &fd, NULL, &err), RK_OK);
 	ck_assert_int_eq(file_read(fd, 6, mem, &blob, &err), RK_OK);
 	ck_assert_uint_eq(blob.len, 6);
 	ck_assert_mem_eq(blob.data, "twotwo", 7);
@@ -87,8 +87,8 @@ START_TEST(only_regular_files_and_no_waiting)
 	setup();
 	ck_assert_int_eq(mkfifoat(dir, "fifo", 0600), 0);
 	ck_assert_int_eq(mkdirat(dir, "dir", 0700), 0);
-	ck_assert_int_eq(file_open_regular(dir, "fifo", O_RDONLY, 0, &fd, NULL, &err), RK_CORRUPT);
-	ck_assert_int_eq(file_open_regular(dir, "dir", O_RDONLY, 0, &fd, NULL, &err), RK_CORRUPT);
+	ck_assert_int_eq(file_open_regular(dir, "fifo", O_RDONLY, &fd, NULL, &err), RK_CORRUPT);
+	ck_assert_int_eq(file_open_regular(dir, "dir", O_RDONLY, &fd, NULL, &err), RK_CORRUPT);
 	ck_assert_int_eq(file_make_dir(dir, "dir", 0700, &err), RK_OK);
 	ck_assert_int_eq(file_make_dir(dir, "new", 0700, &err), RK_OK);
 	teardown();
