@@ -20,6 +20,7 @@
 #include "storage/mailbox/box.h"
 
 #define SYNC_TRIES 16
+#define SIZES_BATCH 512
 #define RESERVE_ATTR "modseq-reserve"
 #define RESERVE_STEP 1000000u
 
@@ -324,29 +325,82 @@ size_count(const struct rk_body *body, uint64_t *out, struct rk_err *err)
 	return status;
 }
 
+static enum rk_status
+size_read(struct mailbox *mb, struct index_record *record, struct rk_err *err)
+{
+	struct rk_body body;
+	enum rk_status status = mailbox_body(mb, record, &body, err);
+
+	if (status != RK_OK)
+		return status;
+	status = size_count(&body, &record->size, err);
+	close(body.fd);
+	if (status != RK_OK)
+		record->size = RK_SIZE_UNKNOWN;
+	return status;
+}
+
+/* Keeping sizes is a favour to the next one; a read of the index will find any damage. */
+static void
+sizes_keep(struct mailbox *mb, const struct index_size *sizes, size_t n)
+{
+	struct rk_err err = { 0 };
+
+	if (index_set_sizes(mb->index, mb->guid, sizes, n, &err) != RK_OK)
+		log_ev(RK_LOG_DEBUG, "mailbox.size", LOG_S("box", mb->name), LOG_ERR(&err));
+}
+
 enum rk_status
 mailbox_size(struct mailbox *mb, struct index_record *record, struct rk_err *err)
 {
 	struct index_size size = { .uid = record->uid };
-	struct rk_body body;
-	struct rk_err ignored;
 	enum rk_status status;
 
 	if (record->size != RK_SIZE_UNKNOWN)
 		return RK_OK;
-	status = mailbox_body(mb, record, &body, err);
+	status = size_read(mb, record, err);
 	if (status != RK_OK)
 		return status;
-	status = size_count(&body, &size.size, err);
-	close(body.fd);
-	if (status != RK_OK)
-		return status;
-	record->size = size.size;
-	/* Keeping it is a favour to the next one; a read of the index will find any damage. */
-	status = index_set_sizes(mb->index, mb->guid, &size, 1, &ignored);
-	if (status != RK_OK)
-		log_ev(RK_LOG_DEBUG, "mailbox.size", LOG_S("box", mb->name), LOG_ERR(&ignored));
+	size.size = record->size;
+	sizes_keep(mb, &size, 1);
 	return RK_OK;
+}
+
+enum rk_status
+mailbox_sizes(struct mailbox *mb, struct rk_err *err)
+{
+	struct index_size sizes[SIZES_BATCH];
+	struct uidset all = UIDSET_INIT;
+	struct rk_arena *mem = arena_new();
+	uint32_t from = 1;
+	enum rk_status status = RK_OK;
+
+	uidset_add(&all, 1, UINT32_MAX);
+	while (status == RK_OK && from != 0) {
+		struct index_record *records;
+		size_t n, found = 0;
+
+		arena_reset(mem);
+		status = mailbox_records(mb, &all, from, SIZES_BATCH, mem, &records, &n, err);
+		if (status != RK_OK || n == 0)
+			break;
+		for (size_t i = 0; status == RK_OK && i < n; i++) {
+			if (records[i].size != RK_SIZE_UNKNOWN)
+				continue;
+			status = size_read(mb, &records[i], err);
+			if (status == RK_EXPIRED)
+				status = RK_OK;
+			else if (status == RK_OK)
+				sizes[found++] =
+				    (struct index_size){ records[i].uid, records[i].size };
+		}
+		if (found > 0)
+			sizes_keep(mb, sizes, found);
+		from = records[n - 1].uid == UINT32_MAX ? 0 : records[n - 1].uid + 1;
+	}
+	uidset_clear(&all);
+	arena_free(mem);
+	return status;
 }
 
 enum rk_status

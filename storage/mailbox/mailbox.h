@@ -44,6 +44,9 @@ RK_MUST_CHECK enum rk_status mailbox_body(
 RK_MUST_CHECK enum rk_status mailbox_size(
     struct mailbox *mb, struct index_record *record, struct rk_err *err);
 
+/* The same for all messages whose size nobody knows yet (STATUS SIZE). */
+RK_MUST_CHECK enum rk_status mailbox_sizes(struct mailbox *mb, struct rk_err *err);
+
 RK_MUST_CHECK enum rk_status mailbox_watch(
     struct mailbox *mb, struct rk_watch *out, struct rk_err *err);
 
