@@ -2,9 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <seccomp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -15,9 +13,6 @@
 
 #define OOM_PATH "/proc/self/oom_score_adj"
 #define OOM_GUARDED "-900"
-
-/* Numbers of system calls end well below this on every architecture of Debian's libseccomp. */
-#define SYSCALL_NUMBERS 1024
 
 static void
 descriptors_raise(uint32_t max_workers)
@@ -87,59 +82,14 @@ confine_prepare(const struct settings *settings, const char **oom_normal_out)
 	log_ev(RK_LOG_INFO, "master.oom-score", LOG_ERR(&err));
 }
 
-static bool
-is_denied(const char *name)
-{
-	for (size_t i = 0; i < master_ndenied; i++) {
-		if (strcmp(master_denied[i], name) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* The helper takes what is allowed, so the list is everything that libseccomp knows by number
- * except what the profile names. No argument is looked at: the kernel answers such a filter from a
- * bitmap, it costs a child nothing. */
-static enum rk_status
-seccomp_apply(struct rk_err *err)
-{
-	static const char *allowed[SYSCALL_NUMBERS];
-	enum rk_status status;
-	size_t n = 0;
-
-	for (int nr = 0; nr < SYSCALL_NUMBERS; nr++) {
-		char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, nr);
-
-		if (name != NULL && !is_denied(name))
-			allowed[n++] = name;
-		else
-			free(name);
-	}
-	status = os_seccomp(allowed, n, OS_SYSCALL_ERRNO, err);
-	for (size_t i = 0; i < n; i++)
-		free((char *)allowed[i]);
-	return status;
-}
-
 enum rk_status
 confine_master(const struct settings *settings, struct rk_err *err)
 {
-	struct lockdown how = {
+	const struct lockdown how = {
 		.mode = settings->sandbox_required ? SANDBOX_REQUIRED : SANDBOX_BEST_EFFORT,
 		.uid = geteuid(),
 		.gid = getegid(),
 	};
-	enum rk_status status = service_lock_down(&master_profile, &how, err);
 
-#ifndef ROOKERY_SANITIZE
-	if (status == RK_OK) {
-		status = seccomp_apply(err);
-		if (status != RK_OK && !settings->sandbox_required) {
-			log_ev(
-			    RK_LOG_WARN, "sandbox.missing", LOG_S("step", "seccomp"), LOG_ERR(err));
-			status = RK_OK;
-		}
-	}
-#endif
-	return status;
+	return service_lock_down(&master_profile, &how, err);
 }

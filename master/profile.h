@@ -6,8 +6,4 @@
 
 extern const struct profile master_profile;
 
-/* System calls that neither the master nor any process below it may ever make. */
-extern const char *const master_denied[];
-extern const size_t master_ndenied;
-
 #endif

@@ -1,0 +1,48 @@
+#include "log/profile.h"
+
+/* The lines end here: memory, the two sockets, the file or syslog, and nothing else. */
+static const char *const syscalls[] = {
+	"read",
+	"write",
+	"writev",
+	"close",
+	"fstat",
+	"newfstatat",
+	"stat",
+	"statx",
+	"openat",
+	"open",
+	"recvfrom",
+	"recvmsg",
+	"sendto",
+	"sendmsg",
+	"poll",
+	"ppoll",
+	"fcntl",
+	"socket",
+	"connect",
+	"clock_gettime",
+	"getpid",
+	"gettid",
+	"tgkill",
+	"rt_sigaction",
+	"rt_sigprocmask",
+	"rt_sigreturn",
+	"restart_syscall",
+	"brk",
+	"mmap",
+	"munmap",
+	"exit_group",
+	"futex",
+};
+
+const struct profile log_profile = {
+	.name = "log",
+	.syscalls = syscalls,
+	.nsyscalls = sizeof(syscalls) / sizeof(syscalls[0]),
+	.tcp_denied = true,
+	.landlock = true,
+	.limit_nofile = 32,
+	.limit_data = 64u << 20,
+	.no_fork = true,
+};
