@@ -20,7 +20,8 @@ RK_MUST_CHECK enum rk_status header_size(
 
 /*
  * Appends to `out` the fields of `header` (whole header with CRLF line ends) whose names are in
- * `names` (all the others if `invert`), folded lines and case as they stand, then the empty line.
+ * `names` (all the others if `invert`), folded lines and case as they stand, then the empty line if
+ * there is one.
  * Names compare without regard to case; a line that is no field belongs to the field before it.
  */
 void header_select(

@@ -113,15 +113,14 @@ lex_quoted(struct lexer *l, struct str *out)
 	return true;
 }
 
-/* `{n}` or `{n+}` and CRLF, with the n bytes right behind it in the same run (reader.h). */
+/* `{n}` or `{n+}` and CRLF, with the n bytes right behind it in the same run (reader.h). No `~{n}`:
+ * only literal8 may hold a NUL, and no string may be one. */
 static bool
 lex_literal(struct lexer *l, struct str *out)
 {
 	const char *p = l->p, *digits;
 	uint64_t n;
 
-	if (p < l->end && *p == '~')
-		p++;
 	if (p == l->end || *p != '{')
 		return false;
 	digits = ++p;
@@ -316,30 +315,49 @@ lex_seq_number(struct lexer *l, uint32_t *out)
 	return lex_nz_number(l, out);
 }
 
+/* Whether `r` goes on right behind `prev`; both ascending, without `*`. */
+static bool
+range_joins(const struct sequence_range *prev, const struct sequence_range *r)
+{
+	return prev->first != 0 && prev->first <= prev->last && r->first != 0 &&
+	       r->first <= r->last && prev->last < UINT32_MAX && r->first == prev->last + 1;
+}
+
+static bool
+lex_range(struct lexer *l, struct sequence_range *r)
+{
+	if (!lex_seq_number(l, &r->first))
+		return false;
+	r->last = r->first;
+	return !lex_char(l, ':') || lex_seq_number(l, &r->last);
+}
+
 bool
 lex_sequence(struct lexer *l, size_t max_ranges, struct sequence *out)
 {
 	const char *start = l->p;
-	size_t commas = 0;
+	size_t room = 1;
 
-	/* The ranges are counted first, so that the array is made once and never larger than asked.
-	 */
+	/* The commas are counted first, so that the array is made once, never larger than asked. */
 	for (const char *p = start;
-	     p < l->end && (*p == ',' || *p == ':' || *p == '*' || (*p >= '0' && *p <= '9')); p++)
-		commas += *p == ',';
-	if (commas >= max_ranges)
-		return false;
-	out->ranges = rk_arena_array(l->mem, commas + 1, sizeof(*out->ranges));
+	     p < l->end && room < max_ranges &&
+	     (*p == ',' || *p == ':' || *p == '*' || (*p >= '0' && *p <= '9'));
+	     p++)
+		room += *p == ',';
+	out->ranges = rk_arena_array(l->mem, room, sizeof(*out->ranges));
 	out->n = 0;
 	do {
-		struct sequence_range *r = &out->ranges[out->n++];
+		struct sequence_range r;
 
-		if (!lex_seq_number(l, &r->first))
+		if (!lex_range(l, &r))
 			goto bad;
-		r->last = r->first;
-		if (lex_char(l, ':') && !lex_seq_number(l, &r->last))
+		if (out->n > 0 && range_joins(&out->ranges[out->n - 1], &r))
+			out->ranges[out->n - 1].last = r.last;
+		else if (out->n < max_ranges)
+			out->ranges[out->n++] = r;
+		else
 			goto bad;
-	} while (out->n <= commas && lex_char(l, ','));
+	} while (lex_char(l, ','));
 	return true;
 bad:
 	l->p = start;

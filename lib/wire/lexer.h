@@ -42,14 +42,15 @@ char lex_peek(const struct lexer *l);    /* next byte, '\0' at the end */
 
 /*
  * sequence-set. `*` is written as 0 in the run's last and first; resolve with lex_sequence_resolve.
- * At most `max_ranges` ranges (hardening.md section 4), else false. "$" is not taken here.
+ * At most `max_ranges` ranges (hardening.md section 4; 1,2,3 count as one), else false. "$" is not
+ * taken here.
  */
 struct sequence_range {
 	uint32_t first; /* 0: `*` */
 	uint32_t last;  /* 0: `*` */
 };
 struct sequence {
-	struct sequence_range *ranges; /* in the arena, as written */
+	struct sequence_range *ranges; /* in the arena, in the order written */
 	size_t n;
 };
 bool lex_sequence(struct lexer *l, size_t max_ranges, struct sequence *out);

@@ -24,7 +24,7 @@ struct reader {
 	size_t lines;      /* bytes of all lines so far */
 	uint64_t left;     /* of the current literal */
 	bool literal8;     /* it was announced with `~` */
-	bool refused;      /* TOO_BIG or BAD was told; skip the line */
+	char tail[3];      /* the last bytes of a line that is skipped */
 	struct buf tag;
 };
 
@@ -58,7 +58,6 @@ reader_reset(struct reader *r)
 	r->line_start = 0;
 	r->lines = 0;
 	r->left = 0;
-	r->refused = false;
 }
 
 void
@@ -76,7 +75,6 @@ reader_next(struct reader *r)
 		r->state = STATE_LINE;
 	r->line_start = 0;
 	r->lines = 0;
-	r->refused = false;
 }
 
 bool
@@ -122,6 +120,28 @@ reader_tag(const struct reader *r)
 	return r->tag.len > 0 ? str_of(r->tag.data, r->tag.len) : STR_LIT("*");
 }
 
+/*
+ * A refused line may announce a non-synchronising literal all the same: its bytes are on the way
+ * and would be read as commands. Nobody knows their number if the line was too long, so the stream
+ * ends there. `n` bytes of the end of a line, without its LF.
+ */
+static bool
+literal_follows(const char *end, size_t n)
+{
+	if (n > 0 && end[n - 1] == '\r')
+		n--;
+	return n >= 2 && end[n - 2] == '+' && end[n - 1] == '}';
+}
+
+static void
+tail_note(struct reader *r, const char *p, size_t n)
+{
+	for (size_t i = n < sizeof(r->tail) ? 0 : n - sizeof(r->tail); i < n; i++) {
+		memmove(r->tail, r->tail + 1, sizeof(r->tail) - 1);
+		r->tail[sizeof(r->tail) - 1] = p[i];
+	}
+}
+
 /* Told once per command; the rest of its line is skipped (`at_end`: there is none). */
 static enum reader_step
 refuse(struct reader *r, enum reader_step step, bool at_end, bool fatal)
@@ -130,7 +150,6 @@ refuse(struct reader *r, enum reader_step step, bool at_end, bool fatal)
 	buf_wipe(&r->bytes);
 	r->line_start = 0;
 	r->lines = 0;
-	r->refused = true;
 	r->state = fatal ? STATE_FATAL : at_end ? STATE_LINE : STATE_SKIP;
 	return step;
 }
@@ -205,10 +224,10 @@ line_end(struct reader *r)
 	if (n > 0 && line[n - 1] == '\r')
 		n--;
 	if (memchr(line, '\r', n) != NULL || memchr(line, '\0', n) != NULL)
-		return refuse(r, READER_BAD, true, false);
+		return refuse(r, READER_BAD, true, literal_follows(line, n));
 	switch (literal_find(line, n, &lit)) {
 	case LITERAL_BAD:
-		return refuse(r, READER_BAD, true, false);
+		return refuse(r, READER_BAD, true, literal_follows(line, n));
 	case LITERAL_OK:
 		tag_find(r);
 		return literal_begin(r, &lit);
@@ -227,10 +246,14 @@ feed_line(struct reader *r, const char *p, size_t n, size_t *used)
 	size_t take = lf == NULL ? n : (size_t)(lf - p) + 1;
 
 	if (take > r->limits.line - r->lines || take > r->limits.command - r->bytes.len) {
+		if (r->bytes.len > r->line_start)
+			tail_note(r, r->bytes.data + r->line_start, r->bytes.len - r->line_start);
+		tail_note(r, p, lf == NULL ? take : take - 1);
 		/* Only what fits is kept, so that the tag can be answered. */
 		buf_add(&r->bytes, p, take < 256 ? take : 256);
 		*used = take;
-		return refuse(r, READER_TOO_BIG, lf != NULL, false);
+		return refuse(r, READER_TOO_BIG, lf != NULL,
+		    lf != NULL && literal_follows(r->tail, sizeof(r->tail)));
 	}
 	buf_add(&r->bytes, p, take);
 	r->lines += take;
@@ -258,15 +281,20 @@ feed_literal(struct reader *r, const char *p, size_t n, size_t *used)
 	return READER_MORE;
 }
 
-static size_t
-feed_skip(struct reader *r, const char *p, size_t n)
+static enum reader_step
+feed_skip(struct reader *r, const char *p, size_t n, size_t *used)
 {
 	const char *lf = memchr(p, '\n', n);
 
+	*used = lf == NULL ? n : (size_t)(lf - p) + 1;
+	tail_note(r, p, lf == NULL ? n : *used - 1);
 	if (lf == NULL)
-		return n;
+		return READER_MORE;
 	r->state = STATE_LINE;
-	return (size_t)(lf - p) + 1;
+	if (!literal_follows(r->tail, sizeof(r->tail)))
+		return READER_MORE;
+	r->state = STATE_FATAL;
+	return READER_BAD;
 }
 
 enum reader_step
@@ -287,7 +315,7 @@ reader_feed(struct reader *r, const void *bytes, size_t n, size_t *used_out)
 			step = feed_literal(r, p + used, n - used, &part);
 			break;
 		case STATE_SKIP:
-			part = feed_skip(r, p + used, n - used);
+			step = feed_skip(r, p + used, n - used, &part);
 			break;
 		case STATE_DONE:
 			rk_bug("reader: fed with a command not taken");

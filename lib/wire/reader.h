@@ -44,7 +44,8 @@ struct str reader_command(const struct reader *r);
 struct str reader_tag(const struct reader *r);
 /* After READER_TOO_BIG or READER_BAD: true if the stream cannot be followed any more (a
  * non-synchronising literal that will not be read): BYE. Otherwise the rest of the line is skipped
- * and the next command is read. */
+ * and the next command is read; if its end then announces such a literal, a fatal READER_BAD
+ * follows. */
 bool reader_fatal(const struct reader *r);
 /* Ready for the next command; memory beyond a small block is given back. */
 void reader_next(struct reader *r);
