@@ -106,8 +106,8 @@ START_TEST(all_mistakes_are_told_at_once)
 	       "sandbox = requird\n"
 	       "include(\"/etc/passwd\")\n",
 	    "2: unknown option `stat_dir`, did you mean `state_dir`?\n"
-	    "3: option `port` of listen \"imap\" must be set\n"
 	    "3: address `here` is no IP address\n"
+	    "3: option `port` of listen \"imap\" must be set\n"
 	    "4: unknown option `prot` in section listen, did you mean `port`?\n"
 	    "5: listen \"imap\" has tls = \"implicit\", but there is no certificate: set tls { "
 	    "cert "
