@@ -43,8 +43,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (conf_unpack(packed.data, packed.len, &copy, NULL) != RK_OK)
 			abort();
 		conf_print(copy, &printed);
-		reread = load(mem, printed.data, printed.len);
-		if (reread == NULL)
+		if ((reread = load(mem, printed.data, printed.len)) == NULL)
 			abort();
 		conf_print(reread, &again);
 		if (strcmp(printed.data, again.data) != 0)
