@@ -26,7 +26,7 @@ usage(FILE *to)
 	    ROOKERY_SYSCONFDIR);
 }
 
-/* The run_dir of a configuration; one with mistakes still names it only if it can be read. */
+/* The run_dir of a configuration; the built-in one if the usual file has mistakes or is missing. */
 static const char *
 run_dir_of(const char *path, bool asked, struct rk_arena *mem)
 {
@@ -43,11 +43,14 @@ run_dir_of(const char *path, bool asked, struct rk_arena *mem)
 		conf_free(conf);
 		return dir;
 	}
-	if (status == RK_NOTFOUND && !asked)
-		return ROOKERY_RUNDIR;
 	for (size_t i = 0; i < problems.n; i++)
 		fprintf(stderr, "rookeryctl: %s:%u: %s\n", problems.list[i].file,
 		    problems.list[i].line, problems.list[i].text);
+	/* A server must be stoppable while its configuration is being edited. */
+	if (!asked)
+		return ROOKERY_RUNDIR;
+	if (problems.n == 0)
+		fprintf(stderr, "rookeryctl: %s\n", err.text);
 	fprintf(stderr, "rookeryctl: %s gives no run_dir; use --run-dir\n", path);
 	return NULL;
 }

@@ -68,14 +68,25 @@ syslog_connect(struct sink *s, struct rk_err *err)
 	return RK_OK;
 }
 
+/* Root without the capability to override permissions can't open a file that belongs to us, so that
+ * is done under our own name, and only a file that we may not make is made by root and given to us.
+ */
 static enum rk_status
 file_first_open(struct sink *s, uid_t uid, gid_t gid, struct rk_err *err)
 {
-	struct stat before;
-	bool made = stat(s->path, &before) < 0 && errno == ENOENT;
-	enum rk_status status = file_connect(s, err);
+	enum rk_status status;
 
-	if (status == RK_OK && made && geteuid() == 0 && fchown(s->fd, uid, gid) < 0)
+	if (geteuid() != 0 || uid == 0)
+		return file_connect(s, err);
+	if (setegid(gid) < 0 || seteuid(uid) < 0)
+		return rk_fail(err, RK_TEMP, "changing to uid %u", (unsigned)uid);
+	status = file_connect(s, err);
+	if (seteuid(0) < 0 || setegid(0) < 0)
+		return rk_fail(err, RK_TEMP, "changing back to root");
+	if (status == RK_OK)
+		return RK_OK;
+	status = file_connect(s, err);
+	if (status == RK_OK && fchown(s->fd, uid, gid) < 0)
 		status = rk_fail(err, RK_TEMP, "chown %s", s->path);
 	return status;
 }
