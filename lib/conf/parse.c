@@ -40,7 +40,7 @@ struct parse {
 /* libconfuse gives its error function no argument of ours, and can't run twice at once anyway. */
 static struct problems *syntax_problems;
 
-static void
+__attribute__((format(printf, 2, 0))) static void
 on_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
 	char text[256];
