@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void
+__attribute__((format(printf, 4, 0))) static void
 err_fill(struct rk_err *err, enum rk_status status, int sys_errno, const char *fmt, va_list ap)
 {
 	if (err == NULL)
