@@ -103,6 +103,16 @@ struct rk_ref {
 	struct rk_blob locator;
 };
 
+struct rk_box; /* storage.h */
+
+/* A copy or move of `n` messages to another mailbox of the account. */
+struct rk_copy {
+	const struct rk_ref *refs;
+	size_t n;
+	struct rk_box *to;
+	bool move;
+};
+
 struct rk_store_change {
 	enum rk_store_mode mode;
 	uint32_t flags;

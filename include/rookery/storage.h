@@ -95,9 +95,8 @@ struct rk_driver {
 	enum rk_status (*append)(struct rk_box *box, const struct rk_new_msg *msgs, size_t n,
 	    struct rk_arena *mem, struct rk_uids *out, struct rk_err *err);
 	/* To another mailbox of the account, flags and dates kept; all or none. May be absent. */
-	enum rk_status (*copy)(struct rk_box *box, const struct rk_ref *refs, size_t n,
-	    struct rk_box *to, bool move, struct rk_arena *mem, struct rk_uids *out,
-	    struct rk_err *err);
+	enum rk_status (*copy)(struct rk_box *box, const struct rk_copy *copy, struct rk_arena *mem,
+	    struct rk_uids *out, struct rk_err *err);
 	/* Changes flags; messages that are gone are left out silently. May be absent. */
 	enum rk_status (*store)(struct rk_box *box, const struct rk_ref *refs, size_t n,
 	    const struct rk_store_change *change, struct rk_err *err);

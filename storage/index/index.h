@@ -95,13 +95,24 @@ struct index_record {
 	struct rk_blob locator;
 };
 
+struct index_query {
+	const unsigned char *guid;
+	const struct uidset *uids; /* of these messages */
+	uint32_t from;             /* from this UID on */
+	size_t max;                /* at most so many */
+};
+
+struct index_records {
+	struct index_record *list; /* ascending by UID */
+	size_t n;                  /* 0: no more */
+};
+
 /*
- * Records of the messages in `uids` from UID `from` on, at most `max`, ascending, in `mem`; UIDs
- * that are not there are left out. *n_out 0: no more. One short read transaction per call.
+ * Records of the messages that the query wants, in `mem`; UIDs that are not there are left out. One
+ * short read transaction per call.
  */
-RK_MUST_CHECK enum rk_status index_records(struct index *index,
-    const unsigned char guid[RK_GUID_LEN], const struct uidset *uids, uint32_t from, size_t max,
-    struct rk_arena *mem, struct index_record **out, size_t *n_out, struct rk_err *err);
+RK_MUST_CHECK enum rk_status index_records(struct index *index, const struct index_query *query,
+    struct rk_arena *mem, struct index_records *out, struct rk_err *err);
 
 /* UIDs whose MODSEQ is above `modseq` (changed or new). */
 RK_MUST_CHECK enum rk_status index_changed(struct index *index,

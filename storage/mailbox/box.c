@@ -42,10 +42,10 @@ no_append(struct rk_box *box, const struct rk_new_msg *msgs, size_t n, struct rk
 }
 
 static enum rk_status
-no_copy(struct rk_box *box, const struct rk_ref *refs, size_t n, struct rk_box *to, bool move,
-    struct rk_arena *mem, struct rk_uids *out, struct rk_err *err)
+no_copy(struct rk_box *box, const struct rk_copy *copy, struct rk_arena *mem, struct rk_uids *out,
+    struct rk_err *err)
 {
-	(void)box, (void)refs, (void)n, (void)to, (void)move, (void)mem, (void)out;
+	(void)box, (void)copy, (void)mem, (void)out;
 	return absent("copy", err);
 }
 
@@ -200,7 +200,7 @@ msgs_wrong(const struct rk_delta *d)
 
 /* What is wrong with a delta; NULL: nothing. */
 static const char *
-delta_wrong(const struct rk_delta *d, const struct box_before *before, bool from_nothing)
+delta_wrong(const struct rk_delta *d, const struct box_before *before)
 {
 	const char *wrong;
 
@@ -208,7 +208,7 @@ delta_wrong(const struct rk_delta *d, const struct box_before *before, bool from
 		return "an unknown kind of delta";
 	if (d->kind == RK_DELTA_NONE && (d->nmsgs > 0 || d->nexpunged > 0))
 		return "changes in a delta without changes";
-	if (from_nothing && d->kind != RK_DELTA_FULL)
+	if (before->state.len == 0 && d->kind != RK_DELTA_FULL)
 		return "no full list for an empty state";
 	if ((d->nmsgs > 0 && d->msgs == NULL) || (d->nexpunged > 0 && d->expunged == NULL) ||
 	    (d->nkeywords > 0 && d->keywords == NULL))
@@ -225,27 +225,26 @@ delta_wrong(const struct rk_delta *d, const struct box_before *before, bool from
 }
 
 enum rk_status
-box_sync(const struct rk_driver *driver, struct rk_box *box, const struct box_before *before,
-    struct rk_blob state, struct rk_arena *mem, struct rk_delta *delta_out, struct rk_err *err)
+box_sync(const struct box *box, const struct box_before *before, struct rk_arena *mem,
+    struct rk_delta *delta_out, struct rk_err *err)
 {
 	const char *wrong;
 	enum rk_status status;
 
 	memset(delta_out, 0, sizeof(*delta_out));
-	status = driver->sync(box, state, mem, delta_out, err);
+	status = box->driver->sync(box->handle, before->state, mem, delta_out, err);
 	if (status != RK_OK)
 		return status;
-	wrong = delta_wrong(delta_out, before, state.len == 0);
+	wrong = delta_wrong(delta_out, before);
 	if (wrong == NULL)
 		return RK_OK;
-	log_ev(RK_LOG_ERROR, "driver.contract", LOG_S("driver", driver->name),
+	log_ev(RK_LOG_ERROR, "driver.contract", LOG_S("driver", box->driver->name),
 	    LOG_S("operation", "sync"), LOG_S("reason", wrong));
-	return rk_fail_plain(err, RK_CORRUPT, "driver %s: %s", driver->name, wrong);
+	return rk_fail_plain(err, RK_CORRUPT, "driver %s: %s", box->driver->name, wrong);
 }
 
 enum rk_status
-box_body(const struct rk_driver *driver, struct rk_box *box, const struct rk_ref *ref,
-    struct rk_body *out, struct rk_err *err)
+box_body(const struct box *box, const struct rk_ref *ref, struct rk_body *out, struct rk_err *err)
 {
 	const char *wrong = NULL;
 	struct stat st;
@@ -253,7 +252,7 @@ box_body(const struct rk_driver *driver, struct rk_box *box, const struct rk_ref
 
 	memset(out, 0, sizeof(*out));
 	out->fd = -1;
-	status = driver->body_open(box, ref, out, err);
+	status = box->driver->body_open(box->handle, ref, out, err);
 	if (status != RK_OK)
 		return status;
 	if (out->fd < 0 || fstat(out->fd, &st) < 0 || !S_ISREG(st.st_mode))
@@ -268,7 +267,7 @@ box_body(const struct rk_driver *driver, struct rk_box *box, const struct rk_ref
 	if (out->fd >= 0)
 		close(out->fd);
 	out->fd = -1;
-	log_ev(RK_LOG_ERROR, "driver.contract", LOG_S("driver", driver->name),
+	log_ev(RK_LOG_ERROR, "driver.contract", LOG_S("driver", box->driver->name),
 	    LOG_S("operation", "body_open"), LOG_S("reason", wrong));
-	return rk_fail_plain(err, RK_CORRUPT, "driver %s: %s", driver->name, wrong);
+	return rk_fail_plain(err, RK_CORRUPT, "driver %s: %s", box->driver->name, wrong);
 }

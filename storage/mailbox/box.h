@@ -14,19 +14,25 @@ RK_MUST_CHECK enum rk_status box_driver_check(const struct rk_driver *driver, st
 /* Whether the driver has store and expunge. */
 bool box_can_change(const struct rk_driver *driver);
 
-/* What is known before a sync; uidvalidity 0: nothing. */
+/* An opened mailbox of a driver. */
+struct box {
+	const struct rk_driver *driver;
+	struct rk_box *handle;
+};
+
+/* What is known before a sync; uidvalidity 0: nothing. `state` goes to the driver. */
 struct box_before {
+	struct rk_blob state;
 	unsigned char guid[RK_GUID_LEN];
 	uint32_t uidvalidity;
 	uint32_t uidnext;
 };
 
 /* RK_CORRUPT, logged with driver and mailbox, when the delta breaks the contract. */
-RK_MUST_CHECK enum rk_status box_sync(const struct rk_driver *driver, struct rk_box *box,
-    const struct box_before *before, struct rk_blob state, struct rk_arena *mem,
-    struct rk_delta *delta_out, struct rk_err *err);
+RK_MUST_CHECK enum rk_status box_sync(const struct box *box, const struct box_before *before,
+    struct rk_arena *mem, struct rk_delta *delta_out, struct rk_err *err);
 
-RK_MUST_CHECK enum rk_status box_body(const struct rk_driver *driver, struct rk_box *box,
-    const struct rk_ref *ref, struct rk_body *out, struct rk_err *err);
+RK_MUST_CHECK enum rk_status box_body(
+    const struct box *box, const struct rk_ref *ref, struct rk_body *out, struct rk_err *err);
 
 #endif

@@ -32,9 +32,9 @@ RK_MUST_CHECK enum rk_status mailbox_uids(
     struct mailbox *mb, struct uidset *out, struct rk_err *err);
 RK_MUST_CHECK enum rk_status mailbox_changed(
     struct mailbox *mb, uint64_t modseq, struct uidset *out, struct rk_err *err);
-RK_MUST_CHECK enum rk_status mailbox_records(struct mailbox *mb, const struct uidset *uids,
-    uint32_t from, size_t max, struct rk_arena *mem, struct index_record **out, size_t *n_out,
-    struct rk_err *err);
+/* index_records for this mailbox: query->guid is filled in. */
+RK_MUST_CHECK enum rk_status mailbox_records(struct mailbox *mb, const struct index_query *query,
+    struct rk_arena *mem, struct index_records *out, struct rk_err *err);
 
 /* A message's bytes; the descriptor is the caller's. RK_EXPIRED: expunged meanwhile. */
 RK_MUST_CHECK enum rk_status mailbox_body(
