@@ -62,20 +62,53 @@ index_guid_of(
 	return status;
 }
 
-/* Transaction, meta and directory of a mailbox; ends the transaction when it fails. */
-static enum rk_status
-box_begin(struct index *index, const unsigned char *guid, struct rk_arena *mem,
-    struct index_txn *txn, struct box_meta *meta, struct dir *dir, struct rk_err *err)
-{
-	enum rk_status status = index_read_begin(index, txn, err);
+/* A mailbox under a read transaction. */
+struct reading {
+	struct index_txn txn;
+	const unsigned char *guid;
+	struct rk_arena *mem;   /* until the end */
+	struct rk_arena *block; /* until the next block */
+	struct box_meta meta;
+	struct dir dir;
+};
 
-	if (status != RK_OK)
-		return status;
-	status = meta_get(txn->kv, guid, mem, meta, err);
+/* reading_end it in every case. */
+static enum rk_status
+reading_begin(
+    struct reading *rd, struct index *index, const unsigned char *guid, struct rk_err *err)
+{
+	enum rk_status status;
+
+	memset(rd, 0, sizeof(*rd));
+	rd->guid = guid;
+	rd->mem = arena_new();
+	rd->block = arena_new();
+	status = index_read_begin(index, &rd->txn, err);
 	if (status == RK_OK)
-		status = dir_get(txn->kv, guid, &meta->m, mem, dir, err);
-	if (status != RK_OK)
-		index_txn_end(txn);
+		status = meta_get(rd->txn.kv, guid, rd->mem, &rd->meta, err);
+	if (status == RK_OK)
+		status = dir_get(rd->txn.kv, guid, &rd->meta.m, rd->mem, &rd->dir, err);
+	return status;
+}
+
+static void
+reading_end(struct reading *rd)
+{
+	index_txn_end(&rd->txn);
+	arena_free(rd->block);
+	arena_free(rd->mem);
+}
+
+/* All UIDs that are there. */
+static enum rk_status
+uids_read(struct reading *rd, struct uidset *out, struct rk_err *err)
+{
+	enum rk_status status = RK_OK;
+
+	for (size_t i = 0; status == RK_OK && i < rd->dir.n; i++)
+		status = block_uids(rd->txn.kv, rd->guid, &rd->dir.entries[i], out, err);
+	if (status == RK_OK && uidset_count(out) != rd->meta.m.messages)
+		status = rk_fail_plain(err, RK_CORRUPT, "index: UIDs do not add up");
 	return status;
 }
 
@@ -83,19 +116,13 @@ enum rk_status
 index_uids(struct index *index, const unsigned char guid[RK_GUID_LEN], struct uidset *out,
     struct rk_err *err)
 {
-	struct rk_arena *mem = arena_new();
-	struct index_txn txn;
-	struct box_meta meta;
-	struct dir dir;
-	enum rk_status status = box_begin(index, guid, mem, &txn, &meta, &dir, err);
+	struct reading rd;
+	enum rk_status status = reading_begin(&rd, index, guid, err);
 
 	uidset_clear(out);
-	for (size_t i = 0; status == RK_OK && i < dir.n; i++)
-		status = block_uids(txn.kv, guid, &dir.entries[i], out, err);
-	index_txn_end(&txn);
-	arena_free(mem);
-	if (status == RK_OK && uidset_count(out) != meta.m.messages)
-		status = rk_fail_plain(err, RK_CORRUPT, "index: UIDs do not add up");
+	if (status == RK_OK)
+		status = uids_read(&rd, out, err);
+	reading_end(&rd);
 	if (status != RK_OK)
 		uidset_clear(out);
 	return status;
@@ -118,63 +145,89 @@ dir_find(const struct dir *dir, uint32_t uid)
 	return low;
 }
 
-/* Appends the block's records that are wanted, from UID `from` on. */
+/* Appends the block's records that are wanted; `room` is the length of out->list. */
 static enum rk_status
-block_pick(struct index_txn *txn, const unsigned char *guid, const struct dir_entry *entry,
-    const struct uidset *uids, uint32_t from, struct rk_arena *mem, struct index_record *out,
-    size_t max, size_t *n, struct rk_err *err)
+block_pick(struct reading *rd, const struct dir_entry *entry, const struct index_query *query,
+    size_t room, struct index_records *out, struct rk_err *err)
 {
 	struct index_record *r;
-	uint32_t wanted = uidset_next(uids, from);
-	enum rk_status status = block_get(txn->kv, guid, entry, mem, &r, err);
+	uint32_t wanted = uidset_next(query->uids, query->from);
+	enum rk_status status;
 
+	arena_reset(rd->block);
+	status = block_get(rd->txn.kv, rd->guid, entry, rd->block, &r, err);
 	if (status == RK_OK)
-		status = locators_get(txn->kv, guid, entry, mem, r, err);
-	for (uint32_t i = 0; status == RK_OK && i < entry->n && *n < max && wanted != 0; i++) {
-		if (r[i].uid < wanted)
-			continue;
+		status = locators_get(rd->txn.kv, rd->guid, entry, rd->block, r, err);
+	for (uint32_t i = 0; status == RK_OK && i < entry->n && out->n < room && wanted != 0; i++) {
 		if (r[i].uid > wanted)
-			wanted = uidset_next(uids, r[i].uid);
+			wanted = uidset_next(query->uids, r[i].uid);
 		if (r[i].uid == wanted) {
-			out[(*n)++] = r[i];
-			wanted = wanted == UINT32_MAX ? 0 : uidset_next(uids, wanted + 1);
+			out->list[out->n++] = r[i];
+			wanted = wanted == UINT32_MAX ? 0 : uidset_next(query->uids, wanted + 1);
 		}
 	}
 	return status;
 }
 
-enum rk_status
-index_records(struct index *index, const unsigned char guid[RK_GUID_LEN], const struct uidset *uids,
-    uint32_t from, size_t max, struct rk_arena *mem, struct index_record **out, size_t *n_out,
-    struct rk_err *err)
+/* Copies the locators that were picked from a block out of its memory. */
+static void
+locators_keep(struct index_records *out, size_t from, struct rk_arena *mem)
 {
-	struct rk_arena *tmp = arena_new();
-	struct index_txn txn;
-	struct box_meta meta;
-	struct dir dir;
-	size_t room;
-	enum rk_status status = box_begin(index, guid, tmp, &txn, &meta, &dir, err);
+	size_t bytes = 0;
+	char *p;
 
-	*n_out = 0;
-	if (from == 0)
-		from = 1;
-	if (status == RK_OK) {
-		room = max < meta.m.messages ? max : meta.m.messages;
-		*out = rk_arena_array(mem, room, sizeof(**out));
-		for (size_t i = dir_find(&dir, from); status == RK_OK && i < dir.n && *n_out < room;
-		     i++) {
-			const struct dir_entry *e = &dir.entries[i];
-			uint32_t next = uidset_next(uids, from > e->first ? from : e->first);
+	for (size_t i = from; i < out->n; i++)
+		bytes += out->list[i].locator.len;
+	p = rk_arena_alloc(mem, bytes);
+	for (size_t i = from; i < out->n; i++) {
+		struct rk_blob *l = &out->list[i].locator;
 
-			if (next == 0)
-				break;
-			if (next <= e->last)
-				status = block_pick(
-				    &txn, guid, e, uids, next, mem, *out, room, n_out, err);
-		}
+		if (l->len > 0)
+			memcpy(p, l->data, l->len);
+		l->data = p;
+		p += l->len;
 	}
-	index_txn_end(&txn);
-	arena_free(tmp);
+}
+
+static enum rk_status
+records_read(struct reading *rd, const struct index_query *query, struct rk_arena *mem,
+    struct index_records *out, struct rk_err *err)
+{
+	size_t room = query->max < rd->meta.m.messages ? query->max : rd->meta.m.messages;
+	struct index_query q = *query;
+	enum rk_status status = RK_OK;
+
+	q.from = query->from == 0 ? 1 : query->from;
+	out->list = rk_arena_array(mem, room, sizeof(*out->list));
+	for (size_t i = dir_find(&rd->dir, q.from);
+	     status == RK_OK && i < rd->dir.n && out->n < room; i++) {
+		const struct dir_entry *e = &rd->dir.entries[i];
+		size_t before = out->n;
+
+		if (q.from < e->first)
+			q.from = e->first;
+		q.from = uidset_next(q.uids, q.from);
+		if (q.from == 0)
+			break;
+		if (q.from > e->last)
+			continue;
+		status = block_pick(rd, e, &q, room, out, err);
+		locators_keep(out, before, mem);
+	}
+	return status;
+}
+
+enum rk_status
+index_records(struct index *index, const struct index_query *query, struct rk_arena *mem,
+    struct index_records *out, struct rk_err *err)
+{
+	struct reading rd;
+	enum rk_status status = reading_begin(&rd, index, query->guid, err);
+
+	memset(out, 0, sizeof(*out));
+	if (status == RK_OK)
+		status = records_read(&rd, query, mem, out, err);
+	reading_end(&rd);
 	return status;
 }
 
@@ -182,28 +235,23 @@ enum rk_status
 index_changed(struct index *index, const unsigned char guid[RK_GUID_LEN], uint64_t modseq,
     struct uidset *out, struct rk_err *err)
 {
-	struct rk_arena *mem = arena_new();
-	struct rk_arena *block = arena_new();
-	struct index_txn txn;
-	struct box_meta meta;
-	struct dir dir;
-	enum rk_status status = box_begin(index, guid, mem, &txn, &meta, &dir, err);
+	struct reading rd;
+	enum rk_status status = reading_begin(&rd, index, guid, err);
 
 	uidset_clear(out);
-	for (size_t i = 0; status == RK_OK && i < dir.n; i++) {
+	for (size_t i = 0; status == RK_OK && i < rd.dir.n; i++) {
+		const struct dir_entry *e = &rd.dir.entries[i];
 		struct index_record *r;
 
-		if (dir.entries[i].max_modseq <= modseq)
+		if (e->max_modseq <= modseq)
 			continue;
-		arena_reset(block);
-		status = block_get(txn.kv, guid, &dir.entries[i], block, &r, err);
-		for (uint32_t k = 0; status == RK_OK && k < dir.entries[i].n; k++)
+		arena_reset(rd.block);
+		status = block_get(rd.txn.kv, guid, e, rd.block, &r, err);
+		for (uint32_t k = 0; status == RK_OK && k < e->n; k++)
 			if (r[k].modseq > modseq)
 				uidset_add(out, r[k].uid, r[k].uid);
 	}
-	index_txn_end(&txn);
-	arena_free(block);
-	arena_free(mem);
+	reading_end(&rd);
 	if (status != RK_OK)
 		uidset_clear(out);
 	return status;
@@ -213,29 +261,25 @@ enum rk_status
 index_vanished(struct index *index, const unsigned char guid[RK_GUID_LEN], uint64_t modseq,
     struct uidset *out, struct rk_err *err)
 {
-	struct rk_arena *mem = arena_new();
 	struct uidset present = UIDSET_INIT;
-	struct index_txn txn;
-	struct box_meta meta;
-	struct log_runs log;
-	struct dir dir;
-	enum rk_status status = box_begin(index, guid, mem, &txn, &meta, &dir, err);
+	struct reading rd;
+	struct log_runs log = { 0 };
+	enum rk_status status = reading_begin(&rd, index, guid, err);
 
 	uidset_clear(out);
 	if (status == RK_OK)
-		status = log_get(txn.kv, guid, &meta.m, mem, &log, err);
-	for (size_t i = 0; status == RK_OK && i < dir.n; i++)
-		status = block_uids(txn.kv, guid, &dir.entries[i], &present, err);
-	index_txn_end(&txn);
-	if (status == RK_OK && modseq < meta.m.log_floor && meta.m.uidnext > 1)
-		uidset_add(out, 1, meta.m.uidnext - 1);
-	for (size_t i = 0; status == RK_OK && modseq >= meta.m.log_floor && i < log.n; i++)
+		status = log_get(rd.txn.kv, guid, &rd.meta.m, rd.mem, &log, err);
+	if (status == RK_OK)
+		status = uids_read(&rd, &present, err);
+	if (status == RK_OK && modseq < rd.meta.m.log_floor && rd.meta.m.uidnext > 1)
+		uidset_add(out, 1, rd.meta.m.uidnext - 1);
+	for (size_t i = 0; status == RK_OK && modseq >= rd.meta.m.log_floor && i < log.n; i++)
 		if (log.entries[i].modseq > modseq)
 			uidset_add(out, log.entries[i].first, log.entries[i].last);
 	/* A message may have come back under its UID. */
 	if (status == RK_OK)
 		uidset_subtract(out, &present);
+	reading_end(&rd);
 	uidset_clear(&present);
-	arena_free(mem);
 	return status;
 }

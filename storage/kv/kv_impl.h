@@ -14,6 +14,7 @@ struct kv_file_id {
 
 struct kv {
 	struct kv *next; /* all that this process has open */
+	pid_t pid;       /* whose it is: a child of a fork has none of them */
 	char *dir;
 	char *data_path;
 	char *readers_path; /* LMDB's lock.mdb */

@@ -68,11 +68,12 @@ kv_open(const struct kv_options *options, struct kv **out, struct rk_err *err)
 	enum rk_status status;
 
 	for (kv = all_open; kv != NULL; kv = kv->next)
-		if (strcmp(kv->dir, options->dir) == 0)
+		if (kv->pid == getpid() && strcmp(kv->dir, options->dir) == 0)
 			return rk_fail_plain(err, RK_INUSE, "%s is open already", options->dir);
 	kv = calloc(1, sizeof(*kv));
 	if (kv == NULL)
 		rk_out_of_memory(sizeof(*kv));
+	kv->pid = getpid();
 	kv->dir = path_join(options->dir, "");
 	kv->data_path = path_join(options->dir, "data.mdb");
 	kv->readers_path = path_join(options->dir, "lock.mdb");

@@ -25,10 +25,9 @@
 #define RESERVE_STEP 1000000u
 
 struct mailbox {
-	const struct rk_driver *driver;
+	struct box box;
 	struct rk_account *account;
 	struct index *index;
-	struct rk_box *box;
 	char *name;
 	unsigned char guid[RK_GUID_LEN];
 	bool known;       /* guid is set */
@@ -46,12 +45,12 @@ mailbox_open(const struct rk_driver *driver, struct rk_account *account, struct 
 
 	if (mb == NULL || (mb->name = strdup(name)) == NULL)
 		rk_out_of_memory(sizeof(*mb));
-	mb->driver = driver;
+	mb->box.driver = driver;
 	mb->account = account;
 	mb->index = index;
-	status = driver->box_open(account, name, &mb->box, err);
+	status = driver->box_open(account, name, &mb->box.handle, err);
 	if (status != RK_OK) {
-		mb->box = NULL;
+		mb->box.handle = NULL;
 		mailbox_close(mb);
 		return status;
 	}
@@ -64,8 +63,8 @@ mailbox_close(struct mailbox *mb)
 {
 	if (mb == NULL)
 		return;
-	if (mb->box != NULL)
-		mb->driver->box_close(mb->box);
+	if (mb->box.handle != NULL)
+		mb->box.driver->box_close(mb->box.handle);
 	free(mb->name);
 	free(mb);
 }
@@ -85,7 +84,7 @@ mailbox_guid(const struct mailbox *mb)
 bool
 mailbox_writable(const struct mailbox *mb)
 {
-	return box_can_change(mb->driver);
+	return box_can_change(mb->box.driver);
 }
 
 /* --- the high-water mark of MODSEQ (decisions.md 2) --- */
@@ -97,9 +96,9 @@ reserve_read(struct mailbox *mb, struct rk_arena *mem, struct rk_err *err)
 	struct rk_blob value;
 	enum rk_status status;
 
-	if (mb->reserve_read || mb->reserve_none || mb->driver->attr_get == NULL)
+	if (mb->reserve_read || mb->reserve_none || mb->box.driver->attr_get == NULL)
 		return RK_OK;
-	status = mb->driver->attr_get(mb->account, &at, RESERVE_ATTR, mem, &value, err);
+	status = mb->box.driver->attr_get(mb->account, &at, RESERVE_ATTR, mem, &value, err);
 	if (status == RK_UNSUPPORTED)
 		mb->reserve_none = true;
 	if (status == RK_UNSUPPORTED || status == RK_NOTFOUND)
@@ -123,7 +122,7 @@ reserve_keep(struct mailbox *mb, struct rk_arena *mem, struct rk_err *err)
 	char text[24];
 	enum rk_status status;
 
-	if (mb->reserve_none || mb->driver->attr_set == NULL)
+	if (mb->reserve_none || mb->box.driver->attr_set == NULL)
 		return RK_OK;
 	status = index_info(mb->index, mb->guid, mem, &info, err);
 	if (status != RK_OK || info.highest_modseq <= mb->reserve)
@@ -131,7 +130,7 @@ reserve_keep(struct mailbox *mb, struct rk_arena *mem, struct rk_err *err)
 	value.data = text;
 	value.len =
 	    (size_t)snprintf(text, sizeof(text), "%" PRIu64, info.highest_modseq + RESERVE_STEP);
-	status = mb->driver->attr_set(mb->account, &at, RESERVE_ATTR, &value, err);
+	status = mb->box.driver->attr_set(mb->account, &at, RESERVE_ATTR, &value, err);
 	if (status == RK_OK) {
 		mb->reserve = info.highest_modseq + RESERVE_STEP;
 		mb->reserve_read = true;
@@ -148,14 +147,12 @@ reserve_keep(struct mailbox *mb, struct rk_arena *mem, struct rk_err *err)
 
 /* What the index has of the mailbox: its state, and what a delta is checked against. */
 static enum rk_status
-before_read(struct mailbox *mb, struct rk_arena *mem, struct box_before *before,
-    struct rk_blob *state, struct rk_err *err)
+before_read(struct mailbox *mb, struct rk_arena *mem, struct box_before *before, struct rk_err *err)
 {
 	struct index_info info;
 	enum rk_status status = RK_OK;
 
 	memset(before, 0, sizeof(*before));
-	*state = (struct rk_blob){ NULL, 0 };
 	if (!mb->known)
 		status = index_guid_of(mb->index, mb->name, mb->guid, err);
 	if (status == RK_OK)
@@ -168,7 +165,7 @@ before_read(struct mailbox *mb, struct rk_arena *mem, struct box_before *before,
 	memcpy(before->guid, mb->guid, RK_GUID_LEN);
 	before->uidvalidity = info.uidvalidity;
 	before->uidnext = info.uidnext;
-	*state = info.state;
+	before->state = info.state;
 	return RK_OK;
 }
 
@@ -181,13 +178,14 @@ sync_once(struct mailbox *mb, bool *changed_out, bool *index_failed, struct rk_a
 	struct box_before before;
 	struct rk_blob base;
 	struct rk_delta delta;
-	enum rk_status status = before_read(mb, mem, &before, &base, err);
+	enum rk_status status = before_read(mb, mem, &before, err);
 
+	base = before.state;
 	*index_failed = status != RK_OK;
 	if (status == RK_OK && before.uidvalidity == 0)
 		status = reserve_read(mb, mem, err);
 	if (status == RK_OK)
-		status = box_sync(mb->driver, mb->box, &before, base, mem, &delta, err);
+		status = box_sync(&mb->box, &before, mem, &delta, err);
 	if (status != RK_OK)
 		return status;
 	if (mb->known && memcmp(mb->guid, delta.guid, RK_GUID_LEN) != 0) {
@@ -199,8 +197,8 @@ sync_once(struct mailbox *mb, bool *changed_out, bool *index_failed, struct rk_a
 	/* Everything is to be forgotten, so everything must be listed. */
 	if (before.uidvalidity != 0 && before.uidvalidity != delta.uidvalidity &&
 	    delta.kind != RK_DELTA_FULL) {
-		status = box_sync(
-		    mb->driver, mb->box, &before, (struct rk_blob){ NULL, 0 }, mem, &delta, err);
+		before.state = (struct rk_blob){ NULL, 0 };
+		status = box_sync(&mb->box, &before, mem, &delta, err);
 		if (status != RK_OK)
 			return status;
 	}
@@ -289,14 +287,16 @@ mailbox_changed(struct mailbox *mb, uint64_t modseq, struct uidset *out, struct 
 }
 
 enum rk_status
-mailbox_records(struct mailbox *mb, const struct uidset *uids, uint32_t from, size_t max,
-    struct rk_arena *mem, struct index_record **out, size_t *n_out, struct rk_err *err)
+mailbox_records(struct mailbox *mb, const struct index_query *query, struct rk_arena *mem,
+    struct index_records *out, struct rk_err *err)
 {
-	enum rk_status status =
-	    index_records(mb->index, mb->guid, uids, from, max, mem, out, n_out, err);
+	struct index_query mine = *query;
+	enum rk_status status;
 
+	mine.guid = mb->guid;
+	status = index_records(mb->index, &mine, mem, out, err);
 	if (status != RK_OK && recover(mb, &status, err))
-		status = index_records(mb->index, mb->guid, uids, from, max, mem, out, n_out, err);
+		status = index_records(mb->index, &mine, mem, out, err);
 	return status;
 }
 
@@ -306,7 +306,7 @@ mailbox_body(
 {
 	struct rk_ref ref = { .uid = record->uid, .locator = record->locator };
 
-	return box_body(mb->driver, mb->box, &ref, out, err);
+	return box_body(&mb->box, &ref, out, err);
 }
 
 static enum rk_status
@@ -366,37 +366,48 @@ mailbox_size(struct mailbox *mb, struct index_record *record, struct rk_err *err
 	return RK_OK;
 }
 
+/* Sizes of a batch that nobody knows; messages that are gone meanwhile are left out. */
+static enum rk_status
+sizes_batch(struct mailbox *mb, const struct index_records *batch, struct rk_err *err)
+{
+	struct index_size sizes[SIZES_BATCH];
+	enum rk_status status = RK_OK;
+	size_t n = 0;
+
+	for (size_t i = 0; status == RK_OK && i < batch->n; i++) {
+		struct index_record *r = &batch->list[i];
+
+		if (r->size != RK_SIZE_UNKNOWN)
+			continue;
+		status = size_read(mb, r, err);
+		if (status == RK_OK)
+			sizes[n++] = (struct index_size){ r->uid, r->size };
+		else if (status == RK_EXPIRED)
+			status = RK_OK;
+	}
+	if (n > 0)
+		sizes_keep(mb, sizes, n);
+	return status;
+}
+
 enum rk_status
 mailbox_sizes(struct mailbox *mb, struct rk_err *err)
 {
-	struct index_size sizes[SIZES_BATCH];
 	struct uidset all = UIDSET_INIT;
+	struct index_query query = { .uids = &all, .from = 1, .max = SIZES_BATCH };
 	struct rk_arena *mem = arena_new();
-	uint32_t from = 1;
 	enum rk_status status = RK_OK;
 
-	uidset_add(&all, 1, UINT32_MAX);
-	while (status == RK_OK && from != 0) {
-		struct index_record *records;
-		size_t n, found = 0;
+	uidset_add(&all, 1, UINT32_MAX - 1);
+	while (status == RK_OK) {
+		struct index_records batch;
 
 		arena_reset(mem);
-		status = mailbox_records(mb, &all, from, SIZES_BATCH, mem, &records, &n, err);
-		if (status != RK_OK || n == 0)
+		status = mailbox_records(mb, &query, mem, &batch, err);
+		if (status != RK_OK || batch.n == 0)
 			break;
-		for (size_t i = 0; status == RK_OK && i < n; i++) {
-			if (records[i].size != RK_SIZE_UNKNOWN)
-				continue;
-			status = size_read(mb, &records[i], err);
-			if (status == RK_EXPIRED)
-				status = RK_OK;
-			else if (status == RK_OK)
-				sizes[found++] =
-				    (struct index_size){ records[i].uid, records[i].size };
-		}
-		if (found > 0)
-			sizes_keep(mb, sizes, found);
-		from = records[n - 1].uid == UINT32_MAX ? 0 : records[n - 1].uid + 1;
+		status = sizes_batch(mb, &batch, err);
+		query.from = batch.list[batch.n - 1].uid + 1;
 	}
 	uidset_clear(&all);
 	arena_free(mem);
@@ -408,5 +419,5 @@ mailbox_watch(struct mailbox *mb, struct rk_watch *out, struct rk_err *err)
 {
 	out->fd = -1;
 	out->poll_ms = 0;
-	return mb->driver->watch(mb->box, out, err);
+	return mb->box.driver->watch(mb->box.handle, out, err);
 }

@@ -23,11 +23,12 @@ tmpdir_remove(const char *path)
 	struct dirent *d;
 
 	while (dir != NULL && (d = readdir(dir)) != NULL) {
-		char child[1024];
+		char child[4096];
 
 		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
 			continue;
-		snprintf(child, sizeof(child), "%s/%s", path, d->d_name);
+		if (snprintf(child, sizeof(child), "%s/%s", path, d->d_name) >= (int)sizeof(child))
+			abort();
 		if (d->d_type == DT_DIR)
 			tmpdir_remove(child);
 		else
