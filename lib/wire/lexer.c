@@ -134,7 +134,8 @@ lex_literal(struct lexer *l, struct str *out)
 		return false;
 	if (p < l->end && *p == '\r')
 		p++;
-	if (p == l->end || *p++ != '\n' || n > (uint64_t)(l->end - p))
+	if (p == l->end || *p++ != '\n' || n > (uint64_t)(l->end - p) ||
+	    memchr(p, '\0', (size_t)n) != NULL)
 		return false;
 	*out = str_of(p, (size_t)n);
 	l->p = p + n;

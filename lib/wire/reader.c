@@ -239,25 +239,35 @@ line_end(struct reader *r)
 	return READER_COMMAND;
 }
 
+/* The byte at which a line is too long is the same however the bytes are cut. */
+static enum reader_step
+line_refuse(struct reader *r, const char *p, size_t n)
+{
+	bool at_end = p[n - 1] == '\n';
+
+	if (r->bytes.len > r->line_start)
+		tail_note(r, r->bytes.data + r->line_start, r->bytes.len - r->line_start);
+	tail_note(r, p, at_end ? n - 1 : n);
+	/* Only what fits is kept, so that the tag can be answered. */
+	buf_add(&r->bytes, p, n < 256 ? n : 256);
+	return refuse(
+	    r, READER_TOO_BIG, at_end, at_end && literal_follows(r->tail, sizeof(r->tail)));
+}
+
 static enum reader_step
 feed_line(struct reader *r, const char *p, size_t n, size_t *used)
 {
 	const char *lf = memchr(p, '\n', n);
 	size_t take = lf == NULL ? n : (size_t)(lf - p) + 1;
+	size_t room = r->limits.line - r->lines;
 
-	if (take > r->limits.line - r->lines || take > r->limits.command - r->bytes.len) {
-		if (r->bytes.len > r->line_start)
-			tail_note(r, r->bytes.data + r->line_start, r->bytes.len - r->line_start);
-		tail_note(r, p, lf == NULL ? take : take - 1);
-		/* Only what fits is kept, so that the tag can be answered. */
-		buf_add(&r->bytes, p, take < 256 ? take : 256);
-		*used = take;
-		return refuse(r, READER_TOO_BIG, lf != NULL,
-		    lf != NULL && literal_follows(r->tail, sizeof(r->tail)));
-	}
+	if (room > r->limits.command - r->bytes.len)
+		room = r->limits.command - r->bytes.len;
+	*used = take > room ? room + 1 : take;
+	if (take > room)
+		return line_refuse(r, p, *used);
 	buf_add(&r->bytes, p, take);
 	r->lines += take;
-	*used = take;
 	return lf == NULL ? READER_MORE : line_end(r);
 }
 
