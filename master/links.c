@@ -47,7 +47,8 @@ link_join(struct child *client, struct child *provider)
 		close(pair[0]);
 		close(pair[1]);
 	}
-	if (status == RK_OK)
+	/* Closed: one of the two is dying, and its successor is joined anew. */
+	if (status == RK_OK || status == RK_CLOSED)
 		return;
 	/* Without the link the client is of no use, and it can't ask for another one. */
 	log_ev(RK_LOG_ERROR, "master.link", LOG_S("service", services[client->service].name),
