@@ -1,4 +1,5 @@
-/* Where the spawner's fork becomes a worker: one logged-in session, run as its user, then the end. */
+/* Where the spawner's fork becomes a worker: one logged-in session, run as its user, then the end.
+ */
 #ifndef SESSION_WORKER_H
 #define SESSION_WORKER_H
 
@@ -12,7 +13,8 @@ struct worker_start {
 	struct handoff handoff;
 	struct grant grant;
 	int client_fd;  /* the client's socket (clear text) or the gate's relay (TLS) */
-	int spawner_fd; /* SOCK_SEQPACKET to the spawner: WORKER_RETURN; its end means: say BYE, exit */
+	int spawner_fd; /* SOCK_SEQPACKET to the spawner: WORKER_RETURN; its end means: say BYE,
+	                   exit */
 	int hub_fd;     /* SOCK_SEQPACKET to the hub, -1 without one */
 	struct score *score;
 	const char *index_dir; /* made by the spawner, owned by the user */

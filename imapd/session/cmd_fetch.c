@@ -1,0 +1,356 @@
+/*
+ * FETCH and UID FETCH. Records come from the index in batches, bodies from the store one at a time;
+ * the whole can stop before any item when the client does not take what is queued. What can fail is
+ * done before a message's response begins, or before the length of a literal is told.
+ *
+ * Every mailbox is read-only in this version (mailbox_writable): BODY[] does not set \Seen, and
+ * PERMANENTFLAGS says so. With a driver that has `store`, \Seen is set in message_begin, before the
+ * FLAGS of the same response are written.
+ */
+#include "imapd/session/session_impl.h"
+
+#include <string.h>
+
+#include "imapd/proto/resp_fetch.h"
+#include "lib/base/arena.h"
+#include "lib/base/log.h"
+#include "lib/mime/header.h"
+
+#define BATCH 256
+
+#define KIND(k) (1u << (k))
+#define KINDS_STRUCTURE                                                                            \
+	(KIND(FETCH_ENVELOPE) | KIND(FETCH_BODY) | KIND(FETCH_BODYSTRUCTURE) |                     \
+	    KIND(FETCH_BINARY) | KIND(FETCH_BINARY_SIZE))
+#define KINDS_BODY                                                                                 \
+	(KIND(FETCH_RFC822) | KIND(FETCH_RFC822_HEADER) | KIND(FETCH_RFC822_TEXT) |                \
+	    KIND(FETCH_SECTION))
+
+struct fetch_run {
+	struct uidset uids;
+	uint32_t next;          /* UID from which the next batch is read, 0: none is left */
+	struct index_info info; /* for the names of keywords */
+	struct rk_arena *mem;   /* of the batch */
+	struct index_record *records;
+	size_t n;
+	size_t i;
+	uint32_t found;
+	size_t item; /* of the message that is being written */
+	struct resp_fetch resp;
+	struct body_piece piece;
+	bool expired;           /* a message went away meanwhile */
+	enum rk_status failure; /* the first one */
+};
+
+static void
+fetch_free(void *ptr)
+{
+	struct fetch_run *f = ptr;
+
+	uidset_clear(&f->uids);
+	buf_clear(&f->piece.text);
+	arena_free(f->mem);
+}
+
+/* --- which messages --- */
+
+/* Numbers to UIDs; false if one of them is no message (RFC 9051 section 9, seq-number). */
+static bool
+uids_of_numbers(const struct view *v, const struct sequence *set, struct uidset *out)
+{
+	uint32_t exists = view_exists(v);
+	struct uidset numbers = UIDSET_INIT;
+	size_t run = 0;
+
+	for (size_t i = 0; i < set->n; i++) {
+		if (exists == 0 || set->ranges[i].first > exists || set->ranges[i].last > exists)
+			return false;
+	}
+	sequence_resolve(set, exists, &numbers);
+	for (size_t i = 0; i < numbers.n; i++) {
+		uint32_t seq = numbers.runs[i].first, left = numbers.runs[i].last - seq + 1;
+
+		while (left > 0) {
+			uint32_t uid = view_uid(v, seq), part;
+
+			while (v->uids.runs[run].last < uid)
+				run++;
+			part = v->uids.runs[run].last - uid + 1;
+			part = part < left ? part : left;
+			uidset_add(out, uid, uid + part - 1);
+			seq += part;
+			left -= part;
+		}
+	}
+	uidset_clear(&numbers);
+	return true;
+}
+
+static bool
+uids_find(struct session *s, const struct command *c, struct uidset *out)
+{
+	if (!c->uid)
+		return uids_of_numbers(&s->sel.view, &c->u.fetch.set, out);
+	/* UIDs that are not there are no mistake. */
+	sequence_resolve(&c->u.fetch.set, uidset_max(&s->sel.view.uids), out);
+	uidset_intersect(out, &s->sel.view.uids);
+	return true;
+}
+
+/* --- one message --- */
+
+static void
+message_failed(struct fetch_run *f, uint32_t uid, enum rk_status status, const struct rk_err *err)
+{
+	if (status == RK_EXPIRED) {
+		f->expired = true;
+		return;
+	}
+	/* A broken disk breaks many messages: the first one is said. */
+	if (f->failure == RK_OK)
+		log_ev(RK_LOG_WARN, "fetch.failed", LOG_U("uid", uid),
+		    LOG_S("status", rk_status_name(status)), LOG_ERR(err));
+	f->failure = status;
+}
+
+/* What the file name said of a size and what is read can differ: then the reader is right, but
+ * RFC822.SIZE may have been told already. */
+static void
+size_check(const struct index_record *r, const struct body *b)
+{
+	if (r->size != RK_SIZE_UNKNOWN && r->size != b->size)
+		log_ev(RK_LOG_WARN, "fetch.size", LOG_U("uid", r->uid), LOG_U("told", r->size),
+		    LOG_U("size", b->size));
+}
+
+/* Everything that may fail, then the begin of the response. */
+static void
+message_begin(
+    struct session *s, const struct cmd_fetch *cf, struct fetch_run *f, struct index_record *r)
+{
+	enum rk_status status = RK_OK;
+	struct rk_err err;
+
+	if ((cf->kinds & KINDS_BODY) != 0) {
+		status = body_load(&s->sel.body, s->sel.box, r, &err);
+		if (status == RK_OK)
+			size_check(r, &s->sel.body);
+	}
+	if (status == RK_OK && (cf->kinds & KIND(FETCH_SIZE)) != 0)
+		status = mailbox_size(s->sel.box, r, &err);
+	if (status != RK_OK) {
+		message_failed(f, r->uid, status, &err);
+		f->i++;
+		return;
+	}
+	f->item = 0;
+	s->run.inside = true;
+	resp_fetch_begin(&f->resp, out_buf(s->out), view_seq(&s->sel.view, r->uid));
+}
+
+static enum section_text
+section_of(const struct fetch_item *item)
+{
+	switch (item->kind) {
+	case FETCH_RFC822_HEADER:
+		return SECTION_HEADER;
+	case FETCH_RFC822_TEXT:
+		return SECTION_TEXT;
+	case FETCH_SECTION:
+		return item->section.text;
+	default:
+		return SECTION_WHOLE;
+	}
+}
+
+/* The wanted range of HEADER.FIELDS: only the selected lines count for the partial. */
+static enum rk_status
+fields_take(
+    struct body *b, const struct fetch_item *item, struct body_piece *piece, struct rk_err *err)
+{
+	const struct section *section = &item->section;
+	struct buf header = BUF_INIT, picked = BUF_INIT;
+	enum rk_status status = body_header_text(b, &header, err);
+	struct resp_range range;
+
+	if (status == RK_OK) {
+		header_select(str_of(header.data, header.len), section->fields, section->nfields,
+		    section->text == SECTION_FIELDS_NOT, &picked);
+		range = resp_fetch_range(item, picked.len);
+		buf_empty(&piece->text);
+		buf_add(&piece->text, picked.data + range.offset, (size_t)range.size);
+		piece->len = range.size;
+		piece->fd = -1;
+		piece->stream = NULL;
+	}
+	buf_clear(&header);
+	buf_clear(&picked);
+	return status;
+}
+
+static enum rk_status
+section_take(
+    struct body *b, const struct fetch_item *item, struct body_piece *piece, struct rk_err *err)
+{
+	enum section_text text = section_of(item);
+	uint64_t from = 0, to = b->size;
+	enum rk_status status = RK_OK;
+	struct resp_range range;
+
+	if (text == SECTION_FIELDS || text == SECTION_FIELDS_NOT)
+		return fields_take(b, item, piece, err);
+	if (text == SECTION_HEADER)
+		status = body_header(b, &to, err);
+	else if (text == SECTION_TEXT)
+		status = body_header(b, &from, err);
+	if (status != RK_OK)
+		return status;
+	range = resp_fetch_range(item, to - from);
+	return body_take(b, from + range.offset, range.size, piece, err);
+}
+
+static void
+section_write(struct session *s, struct fetch_run *f, const struct fetch_item *item, uint32_t uid)
+{
+	struct rk_err err;
+	enum rk_status status = section_take(&s->sel.body, item, &f->piece, &err);
+
+	if (status != RK_OK) {
+		message_failed(f, uid, status, &err);
+		resp_fetch_nil(&f->resp, item);
+	} else if (f->piece.len == 0) {
+		resp_fetch_string(&f->resp, item, STR_LIT(""));
+	} else {
+		resp_fetch_literal(&f->resp, item, f->piece.len, false);
+		body_queue(&f->piece, s->out);
+	}
+}
+
+static void
+item_write(struct session *s, struct fetch_run *f, const struct fetch_item *item)
+{
+	const struct index_record *r = &f->records[f->i];
+	struct resp_flags flags;
+
+	f->resp.out = out_buf(s->out);
+	switch (item->kind) {
+	case FETCH_FLAGS:
+		flags = updates_flags(r, &f->info);
+		resp_fetch_flags(&f->resp, &flags);
+		break;
+	case FETCH_UID:
+		resp_fetch_uid(&f->resp, r->uid);
+		break;
+	case FETCH_INTERNALDATE:
+		resp_fetch_internaldate(&f->resp, r->internal_date);
+		break;
+	case FETCH_SIZE:
+		resp_fetch_size(&f->resp, r->size);
+		break;
+	default:
+		section_write(s, f, item, r->uid);
+		break;
+	}
+}
+
+/* --- all of them --- */
+
+/* Reads the next batch; false when there is none. */
+static bool
+batch_read(struct session *s, struct fetch_run *f)
+{
+	enum rk_status status;
+	struct rk_err err;
+
+	if (f->next == 0)
+		return false;
+	arena_reset(f->mem);
+	f->i = 0;
+	status =
+	    mailbox_records(s->sel.box, &f->uids, f->next, BATCH, f->mem, &f->records, &f->n, &err);
+	if (status != RK_OK) {
+		f->n = 0;
+		f->next = 0;
+		message_failed(f, 0, status, &err);
+		return false;
+	}
+	f->found += (uint32_t)f->n;
+	f->next =
+	    f->n == 0 || f->records[f->n - 1].uid == UINT32_MAX ? 0 : f->records[f->n - 1].uid + 1;
+	return f->n > 0;
+}
+
+static enum cmd_step
+fetch_end(struct session *s, struct command *c, const struct fetch_run *f)
+{
+	/* The numbers of messages that are gone are still good for the client until EXPUNGE is
+	 * told; a UID that is gone is none. */
+	bool gone = f->expired || (!c->uid && f->found < uidset_count(&f->uids));
+
+	if (f->failure != RK_OK) {
+		s->run.failure = f->failure; /* logged where it happened */
+		return CMD_DONE;
+	}
+	if (gone)
+		return reply_no(s, "EXPUNGEISSUED", "Some of the messages were expunged");
+	return reply_ok(s, NULL, "FETCH completed");
+}
+
+static enum cmd_step
+fetch_step(struct session *s, struct command *c)
+{
+	const struct cmd_fetch *cf = &c->u.fetch;
+	struct fetch_run *f = s->run.state;
+
+	while (s->run.inside || f->i < f->n || batch_read(s, f)) {
+		if (out_full(s->out))
+			return CMD_WAIT;
+		if (!s->run.inside) {
+			message_begin(s, cf, f, &f->records[f->i]);
+		} else if (f->item < cf->n) {
+			item_write(s, f, &cf->items[f->item++]);
+		} else {
+			f->resp.out = out_buf(s->out);
+			resp_fetch_end(&f->resp);
+			s->run.inside = false;
+			f->i++;
+		}
+	}
+	return fetch_end(s, c, f);
+}
+
+static bool
+served(const struct cmd_fetch *cf)
+{
+	if ((cf->kinds & KINDS_STRUCTURE) != 0)
+		return false;
+	for (size_t i = 0; i < cf->n; i++) {
+		if (cf->items[i].section.nparts > 0)
+			return false;
+	}
+	return true;
+}
+
+enum cmd_step
+cmd_fetch(struct session *s, struct command *c)
+{
+	struct fetch_run *f = rk_arena_alloc(s->run.mem, sizeof(*f));
+	enum rk_status status;
+	struct rk_err err;
+
+	f->mem = arena_new();
+	arena_cleanup(s->run.mem, fetch_free, f);
+	f->next = 1;
+	if (!uids_find(s, c, &f->uids))
+		return reply_bad(s, "There is no message with one of these numbers");
+	if (!served(&c->u.fetch))
+		return reply_no(s, "CANNOT",
+		    "This version of the server does not offer ENVELOPE, BODY, BODYSTRUCTURE and "
+		    "parts of messages");
+	status = updates_info(s, s->run.mem, &f->info, &err);
+	if (status != RK_OK)
+		return reply_fail(s, status, &err);
+	s->run.state = f;
+	s->run.next = fetch_step;
+	return fetch_step(s, c);
+}

@@ -1,0 +1,83 @@
+#include "imapd/session/session_profile.h"
+
+/*
+ * At most 60 (S06). Files are opened, written, renamed and removed, all within Landlock's rules;
+ * there is no socket, no connect, no clone, no exec, no change of identity. inotify is IDLE's,
+ * flock and ftruncate are LMDB's. rt_sigaction, tgkill and gettid are abort()'s: an impossible
+ * state must end with its own signal, not with SIGSYS.
+ */
+static const char *const syscalls[] = {
+	"brk",
+	"clock_gettime",
+	"clock_nanosleep",
+	"close",
+	"dup",
+	"exit_group",
+	"fchmod",
+	"fcntl",
+	"fdatasync",
+	"fstat",
+	"fstatfs",
+	"fsync",
+	"ftruncate",
+	"futex",
+	"getdents64",
+	"getpid",
+	"getrandom",
+	"gettid",
+	"gettimeofday",
+	"inotify_add_watch",
+	"inotify_init1",
+	"inotify_rm_watch",
+	"linkat",
+	"lseek",
+	"madvise",
+	"mkdirat",
+	"mmap",
+	"mprotect",
+	"mremap",
+	"msync",
+	"munmap",
+	"newfstatat",
+	"openat",
+	"openat2",
+	"poll",
+	"ppoll",
+	"pread64",
+	"pwrite64",
+	"pwritev",
+	"read",
+	"readlinkat",
+	"recvmsg",
+	"renameat",
+	"renameat2",
+	"restart_syscall",
+	"rt_sigaction",
+	"rt_sigprocmask",
+	"rt_sigreturn",
+	"sendfile",
+	"sendmsg",
+	"sendto",
+	"tgkill",
+	"unlinkat",
+	"utimensat",
+	"write",
+	"writev",
+};
+
+struct profile
+session_profile(uint64_t memory)
+{
+	struct profile p = {
+		.name = "imapd",
+		.syscalls = syscalls,
+		.nsyscalls = sizeof(syscalls) / sizeof(syscalls[0]),
+		.tcp_denied = true,
+		.landlock = true,
+		.limit_nofile = 128,
+		.limit_data = memory,
+		.no_fork = true,
+	};
+
+	return p;
+}

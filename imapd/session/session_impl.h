@@ -1,0 +1,209 @@
+/* The session from the inside: for the files of this folder only. */
+#ifndef SESSION_SESSION_IMPL_H
+#define SESSION_SESSION_IMPL_H
+
+#include "imapd/proto/parse.h"
+#include "imapd/proto/resp_status.h"
+#include "imapd/session/body.h"
+#include "imapd/session/out.h"
+#include "imapd/session/session.h"
+#include "storage/mailbox/view.h"
+
+struct session;
+
+/* A set of states is their sum, in the verb table. */
+enum session_state {
+	ST_NOT_SELECTED = 1u << 0,
+	ST_SELECTED = 1u << 1,
+	ST_IDLE = 1u << 2,   /* between IDLE and DONE, with or without a mailbox */
+	ST_LOGOUT = 1u << 3, /* nothing is read any more; what is queued goes out */
+};
+#define ST_ANY (ST_NOT_SELECTED | ST_SELECTED)
+
+/* --- state.c: the only place that changes the state --- */
+
+/* Checks the edge, logs it at debug level. */
+void session_enter(struct session *s, enum session_state new);
+/* "selected" and so on. Static. */
+const char *session_state_name(enum session_state state);
+
+/* --- verbs.c --- */
+
+enum cmd_step {
+	CMD_DONE, /* the reply is set: updates and the tagged line follow */
+	CMD_WAIT, /* call run.next again: the client took something, or something happened */
+};
+typedef enum cmd_step cmd_fn(struct session *s, struct command *c);
+
+struct verb {
+	const char *name;
+	unsigned states; /* sum of enum session_state in which it is good */
+	bool uid;        /* may stand behind UID */
+	bool expunge;    /* EXPUNGE may be told at its end (RFC 9051 section 7.5.1) */
+	parse_fn *parse;
+	cmd_fn *run;
+};
+
+/* NULL: unknown, or not good behind UID. */
+const struct verb *verb_find(struct str name, bool uid);
+
+cmd_fn cmd_capability, cmd_noop, cmd_check, cmd_logout, cmd_enable, cmd_id, cmd_namespace;
+cmd_fn cmd_list, cmd_lsub, cmd_status, cmd_select, cmd_examine, cmd_close, cmd_unselect;
+cmd_fn cmd_fetch, cmd_idle;
+
+/* The client's line during IDLE. */
+void idle_line(struct session *s, struct str line);
+
+/* --- what a session holds, by lifetime --- */
+
+/* The command that runs; everything goes when it was answered. */
+struct running {
+	const struct verb *verb; /* NULL: nothing runs */
+	struct command cmd;
+	struct rk_arena *mem; /* kept and emptied from command to command */
+	cmd_fn *next;         /* after CMD_WAIT */
+	void *state;          /* the handler's own, in mem */
+	bool inside;          /* a response is written in part: a BYE now would break it */
+	enum resp_cond cond;
+	const char *code;
+	const char *text;
+	enum rk_status failure; /* not RK_OK: the table's words instead */
+};
+
+/* The selected mailbox, from SELECT to its end. */
+struct selected {
+	struct mailbox *box; /* NULL: none */
+	struct view view;
+	uint32_t uidvalidity;
+	unsigned char guid[RK_GUID_LEN];
+	uint64_t keywords; /* hash of the keyword table that FLAGS told */
+	int64_t synced_ms;
+	struct rk_watch watch; /* during IDLE */
+	struct body body;      /* the message read last: clients fetch large ones in pieces */
+};
+
+/* Differences on their way to the client (updates.c). */
+enum updates_phase {
+	UPDATES_NONE,
+	UPDATES_EXPUNGE,
+	UPDATES_FLAGS,
+};
+struct updates {
+	enum updates_phase phase;
+	struct view_diff diff;
+	uint32_t next; /* UID to go on from, downwards for expunges */
+};
+
+/* While it waits in IDLE the store is asked at most this often, however often it changes. */
+#define SYNC_SETTLE_MS 50
+
+/* Bytes from the client. */
+#define INPUT_BLOCK 16384
+struct input {
+	struct reader *reader;
+	size_t pos;
+	size_t len;
+	bool end; /* the client closed its side */
+	uint64_t total;
+	char bytes[INPUT_BLOCK];
+};
+
+struct session {
+	struct session_start at;
+	enum session_state state;
+	bool rev2;    /* ENABLE IMAP4rev2 */
+	uint32_t bad; /* bad commands one after the other */
+	uint64_t commands;
+	struct input in;
+	struct out *out;
+	struct running run;
+	struct selected sel;
+	struct updates updates;
+	int64_t active_ms;  /* the client's last whole line */
+	int64_t told_ms;    /* something was last queued during IDLE */
+	int64_t sync_at_ms; /* a change was announced: sync then; 0: none was */
+	int64_t stop_at_ms; /* the server wants to end: not later than this; 0: it does not */
+	int64_t end_at_ms;  /* ST_LOGOUT: not later than this */
+	const char *reason; /* of the end; NULL: it goes on */
+};
+
+/* --- session.c --- */
+
+/* Queues "* BYE" and goes to ST_LOGOUT; what ran is dropped. `reason` is one word for the log. */
+void session_bye(struct session *s, const char *code, const char *text, const char *reason);
+/* The end without a word: the connection or a response is broken. */
+void session_break(struct session *s, const char *reason);
+
+/* --- input.c --- */
+
+/* Takes what the socket has. */
+void input_read(struct session *s);
+/* Feeds the reader up to the next step and acts on it; false: more bytes are needed. */
+bool input_step(struct session *s);
+/* A bad command was answered: BYE when there were too many. */
+void input_bad(struct session *s);
+
+/* --- dispatch.c --- */
+
+/* Parses a whole command, answers or starts it. */
+void dispatch_command(struct session *s, struct str bytes);
+/* Runs the waiting command on; false: it waits for the client or an event. */
+bool dispatch_continue(struct session *s);
+/* Drops the running command and its memory. */
+void dispatch_drop(struct session *s);
+
+/* The tagged reply that is due. Texts are static or in run.mem. Return CMD_DONE, so that a handler
+ * ends with `return reply_ok(...)`. */
+enum cmd_step reply_ok(struct session *s, const char *code, const char *text);
+enum cmd_step reply_no(struct session *s, const char *code, const char *text);
+enum cmd_step reply_bad(struct session *s, const char *text);
+/* The words of the status, and the cause into the log if it is one for the administrator. */
+enum cmd_step reply_fail(struct session *s, enum rk_status status, const struct rk_err *err);
+
+/* Canonical form of a mailbox name that the running command has; in run.mem. RK_INVALID. */
+RK_MUST_CHECK enum rk_status command_name(
+    struct session *s, struct str given, const char **name_out, struct rk_err *err);
+
+/* --- links.c: hub and spawner --- */
+
+/* Tells the hub what we want to hear of. */
+void links_watch(struct session *s);
+/* Tells the hub, and so the other sessions of the user, that a mailbox changed. */
+void links_changed(struct session *s, const unsigned char guid[RK_GUID_LEN], uint64_t modseq);
+void links_hub_readable(struct session *s);
+void links_spawner_readable(struct session *s);
+
+/* --- updates.c: the one place where EXPUNGE, EXISTS and unasked FETCH are told --- */
+
+/* Brings the index up to the store; `force`: whether or not that was done a moment ago. May end the
+ * session (the mailbox is gone). */
+void updates_sync(struct session *s, bool force);
+/* Compares view and index; what is different is told by updates_step. `expunge`: as verb.expunge.
+ */
+void updates_begin(struct session *s, bool expunge);
+enum cmd_step updates_step(struct session *s);
+void updates_clear(struct session *s);
+/* Counts and keywords of the selected mailbox in `mem`; tells FLAGS when keywords were added. */
+RK_MUST_CHECK enum rk_status updates_info(
+    struct session *s, struct rk_arena *mem, struct index_info *out, struct rk_err *err);
+/* Flags of a record for a response. */
+struct resp_flags updates_flags(const struct index_record *r, const struct index_info *info);
+
+/* --- cmd_status.c, cmd_list.c: what several verbs tell --- */
+
+RK_MUST_CHECK enum rk_status status_read(struct session *s, const char *name, uint32_t items,
+    struct index_info *out, struct rk_err *err);
+struct resp_status status_resp(
+    const struct session *s, const char *name, uint32_t items, const struct index_info *info);
+/* enum list_attr bits as enum resp_list_attr bits. */
+uint32_t list_resp_attrs(uint32_t attrs);
+
+/* --- cmd_select.c, cmd_idle.c --- */
+
+/* Forgets the selected mailbox, if there is one. */
+void session_unselect(struct session *s);
+/* The watch of IDLE became readable. */
+void idle_watch_readable(struct session *s);
+void idle_watch_close(struct session *s);
+
+#endif
