@@ -108,7 +108,7 @@ message_failed(struct fetch_run *f, uint32_t uid, enum rk_status status, const s
 	}
 	/* A broken disk breaks many messages: the first one is said. */
 	if (f->failure == RK_OK)
-		log_ev(RK_LOG_WARN, "fetch.failed", LOG_U("uid", uid),
+		log_ev(RK_LOG_WARN, "fetch.failed", LOG_U("message", uid),
 		    LOG_S("status", rk_status_name(status)), LOG_ERR(err));
 	f->failure = status;
 }
@@ -119,7 +119,7 @@ static void
 size_check(const struct index_record *r, const struct body *b)
 {
 	if (r->size != RK_SIZE_UNKNOWN && r->size != b->size)
-		log_ev(RK_LOG_WARN, "fetch.size", LOG_U("uid", r->uid), LOG_U("told", r->size),
+		log_ev(RK_LOG_WARN, "fetch.size", LOG_U("message", r->uid), LOG_U("told", r->size),
 		    LOG_U("size", b->size));
 }
 
@@ -259,6 +259,8 @@ item_write(struct session *s, struct fetch_run *f, const struct fetch_item *item
 static bool
 batch_read(struct session *s, struct fetch_run *f)
 {
+	struct index_query query = { .uids = &f->uids, .from = f->next, .max = BATCH };
+	struct index_records got;
 	enum rk_status status;
 	struct rk_err err;
 
@@ -266,14 +268,16 @@ batch_read(struct session *s, struct fetch_run *f)
 		return false;
 	arena_reset(f->mem);
 	f->i = 0;
+	f->n = 0;
 	status =
 	    mailbox_records(s->sel.box, &f->uids, f->next, BATCH, f->mem, &f->records, &f->n, &err);
 	if (status != RK_OK) {
-		f->n = 0;
 		f->next = 0;
 		message_failed(f, 0, status, &err);
 		return false;
 	}
+	f->records = got.records;
+	f->n = got.n;
 	f->found += (uint32_t)f->n;
 	f->next =
 	    f->n == 0 || f->records[f->n - 1].uid == UINT32_MAX ? 0 : f->records[f->n - 1].uid + 1;

@@ -107,8 +107,8 @@ answered(struct session *s)
 static void
 bad(struct session *s, const struct command *c, const char *why)
 {
-	log_ev(
-	    RK_LOG_DEBUG, "command.bad", LOG_B("command", c->verb.p, c->verb.n), LOG_S("why", why));
+	log_ev(RK_LOG_DEBUG, "command.bad", LOG_B("command", c->verb.p, c->verb.n),
+	    LOG_S("reason", why));
 	resp_tagged(out_buf(s->out), c->tag, RESP_BAD, NULL, why);
 	answered(s);
 	input_bad(s);

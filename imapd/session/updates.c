@@ -202,26 +202,28 @@ static enum rk_status
 flags_batch(struct session *s, struct rk_arena *mem, size_t *told_out, struct rk_err *err)
 {
 	struct updates *u = &s->updates;
-	struct index_record *records;
+	struct index_query query = { .uids = &u->diff.flags, .from = u->next, .max = BATCH };
+	struct index_records got = { 0 };
 	struct index_info info;
 	enum rk_status status = updates_info(s, mem, &info, err);
 
 	*told_out = 0;
 	if (status == RK_OK)
-		status = mailbox_records(
-		    s->sel.box, &u->diff.flags, u->next, BATCH, mem, &records, told_out, err);
+		status = mailbox_records(s->sel.box, &query, mem, &got, err);
 	if (status != RK_OK)
 		return status;
-	for (size_t i = 0; i < *told_out; i++) {
-		struct resp_flags flags = updates_flags(&records[i], &info);
-		uint32_t seq = view_seq(&s->sel.view, records[i].uid);
+	*told_out = got.n;
+	for (size_t i = 0; i < got.n; i++) {
+		const struct index_record *r = &got.records[i];
+		struct resp_flags flags = updates_flags(r, &info);
+		uint32_t seq = view_seq(&s->sel.view, r->uid);
 		struct resp_fetch f;
 
-		u->next = records[i].uid == UINT32_MAX ? 0 : records[i].uid + 1;
+		u->next = r->uid == UINT32_MAX ? 0 : r->uid + 1;
 		if (seq == 0)
 			continue;
 		resp_fetch_begin(&f, out_buf(s->out), seq);
-		resp_fetch_uid(&f, records[i].uid);
+		resp_fetch_uid(&f, r->uid);
 		resp_fetch_flags(&f, &flags);
 		resp_fetch_end(&f);
 	}
