@@ -269,14 +269,13 @@ batch_read(struct session *s, struct fetch_run *f)
 	arena_reset(f->mem);
 	f->i = 0;
 	f->n = 0;
-	status =
-	    mailbox_records(s->sel.box, &f->uids, f->next, BATCH, f->mem, &f->records, &f->n, &err);
+	status = mailbox_records(s->sel.box, &query, f->mem, &got, &err);
 	if (status != RK_OK) {
 		f->next = 0;
 		message_failed(f, 0, status, &err);
 		return false;
 	}
-	f->records = got.records;
+	f->records = got.list;
 	f->n = got.n;
 	f->found += (uint32_t)f->n;
 	f->next =

@@ -214,7 +214,7 @@ flags_batch(struct session *s, struct rk_arena *mem, size_t *told_out, struct rk
 		return status;
 	*told_out = got.n;
 	for (size_t i = 0; i < got.n; i++) {
-		const struct index_record *r = &got.records[i];
+		const struct index_record *r = &got.list[i];
 		struct resp_flags flags = updates_flags(r, &info);
 		uint32_t seq = view_seq(&s->sel.view, r->uid);
 		struct resp_fetch f;
