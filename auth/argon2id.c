@@ -40,6 +40,7 @@ parameters(struct str text, struct argon2id *out)
 enum rk_status
 argon2id_parse(struct str text, struct argon2id *out, struct rk_err *err)
 {
+	const char *end = text.p + text.n;
 	struct str part[6];
 
 	*out = (struct argon2id){ .kib = 0 };
@@ -48,7 +49,7 @@ argon2id_parse(struct str text, struct argon2id *out, struct rk_err *err)
 			return rk_fail_plain(err, RK_INVALID,
 			    "an argon2id hash is $argon2id$v=19$m=…,t=…,p=…$salt$hash");
 	}
-	if (text.n != 0 || part[0].n != 0 || !str_is(part[1], "argon2id") ||
+	if (part[5].p + part[5].n != end || part[0].n != 0 || !str_is(part[1], "argon2id") ||
 	    !str_is(part[2], "v=19") || !parameters(part[3], out))
 		return rk_fail_plain(
 		    err, RK_INVALID, "an argon2id hash is $argon2id$v=19$m=…,t=…,p=…$salt$hash");

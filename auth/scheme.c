@@ -302,7 +302,8 @@ scram_keys_parse(struct str text, enum scram_hash hash, struct scram_keys *out, 
 	if (!b64_decode(part[1], false, out->salt, sizeof(out->salt), &out->salt_len) ||
 	    out->salt_len == 0)
 		return rk_fail_plain(err, RK_INVALID, "the SCRAM salt is no base64");
-	if (rest.n > 0 || !b64_decode(part[2], false, out->stored_key, want, &stored_len) ||
+	if (part[3].p + part[3].n != text.p + text.n ||
+	    !b64_decode(part[2], false, out->stored_key, want, &stored_len) ||
 	    !b64_decode(part[3], false, out->server_key, want, &server_len) || stored_len != want ||
 	    server_len != want)
 		return rk_fail_plain(

@@ -75,7 +75,7 @@ START_TEST(expiry)
 END_TEST
 
 /* S09: what nobody was given, in any number, is worth nothing. */
-START_TEST(forged)
+START_TEST(forgeries)
 {
 	struct mint *m = made(64);
 	struct ticket t = issued(m, 1000), forged;
@@ -117,4 +117,4 @@ START_TEST(bounded)
 }
 END_TEST
 
-UNIT_MAIN("ticket_mint", once, wrong_session, expiry, forged, bounded)
+UNIT_MAIN("ticket_mint", once, wrong_session, expiry, forgeries, bounded)
