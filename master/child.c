@@ -283,7 +283,8 @@ child_spawn(struct master *m, struct child *c, bool next, int control, struct rk
 		.control = control,
 		.conf = next ? m->reload.conf_fd : m->conf_fd,
 		.log = m->log_write,
-		.error_fd = m->error_fd,
+		.error_fd = c->service == SVC_LOG && m->settings.log_stderr ? m->error_fd
+		                                                            : m->child_error_fd,
 		.oom_score = def->guarded ? NULL : m->oom_normal,
 	};
 	status = extras_add(&plan, m, c->service, next, err);

@@ -134,7 +134,8 @@ prepare(struct master *m, const struct options *o, int *lock_out, struct rk_err 
 
 	/* Where the log goes when log.target is stderr, also after the terminal is let go. */
 	m->error_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-	if (m->error_fd < 0)
+	m->child_error_fd = o->foreground ? m->error_fd : open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (m->error_fd < 0 || m->child_error_fd < 0)
 		status = rk_fail(err, RK_TEMP, "descriptor");
 	if (status == RK_OK && !o->foreground)
 		status = daemon_detach(&m->ready_fd, err);
@@ -161,12 +162,14 @@ serve(struct master *m, const struct options *o)
 	struct rk_err err;
 	int lock = -1, code;
 
-	if (prepare(m, o, &lock, &err) != RK_OK) {
+	if (prepare(m, o, &lock, &err) == RK_OK) {
+		code = master_run(m);
+	} else {
 		say(&err);
-		return 1;
+		code = 1;
 	}
-	code = master_run(m);
-	daemon_unlock(m->settings.run_dir, lock);
+	if (lock >= 0)
+		daemon_unlock(m->settings.run_dir, lock);
 	sd_close(&m->sd);
 	return code;
 }

@@ -104,9 +104,10 @@ struct master {
 	int conf_fd;
 	int log_read;
 	int log_write;
-	int error_fd;   /* standard error of the log process and, until READY, of all */
-	int reserve_fd; /* given up for a moment when descriptors run out */
-	int ready_fd;   /* tells the foreground parent that all serve; -1 */
+	int error_fd;       /* our first standard error: the log's, if it writes there */
+	int child_error_fd; /* what the others get: the same in the foreground, else /dev/null */
+	int reserve_fd;     /* given up for a moment when descriptors run out */
+	int ready_fd;       /* tells the foreground parent that all serve; -1 */
 	int exit_code;
 	const char *oom_normal; /* score of children that are not guarded; NULL: not changed */
 	struct sd sd;
@@ -122,7 +123,6 @@ struct master {
 	int64_t tick_ms;
 	int64_t stop_deadline_ms;
 	unsigned stop_step;
-	bool kill_sent;
 };
 
 /* supervise.c: slots and the loop's heartbeat. */

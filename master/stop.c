@@ -16,6 +16,7 @@
 #include "lib/base/log.h"
 
 #define LOG_SECONDS 5
+#define STEP_SECONDS 2 /* what a later step has at least */
 
 /* Orphans are children of ours that no table names: workers of a spawner that died. They can't be
  * confused with others, for a pid is not used again before we have reaped it. */
@@ -101,18 +102,32 @@ stop_begin(struct master *m)
 	stop_step(m);
 }
 
+/* Those whose turn it was; the others still have theirs. */
 static void
 stragglers_kill(struct master *m)
 {
-	bool log_too = m->stop_step == services[SVC_LOG].stop_step;
-
 	for (size_t i = 0; i < CHILDREN_MAX; i++) {
 		struct child *c = &m->children[i];
 
-		if (c->state != CHILD_NONE && (log_too || c->service != SVC_LOG))
+		if (c->state != CHILD_NONE && services[c->service].stop_step == m->stop_step)
 			child_kill(c, "did not drain in time");
 	}
 	orphans_signal(m, SIGKILL);
+}
+
+static void
+step_next(struct master *m, int64_t now)
+{
+	bool log_only = ++m->stop_step == services[SVC_LOG].stop_step;
+	int64_t least = now + (log_only ? LOG_SECONDS : STEP_SECONDS) * 1000;
+
+	if (log_only) {
+		orphans_signal(m, SIGKILL);
+		log_ev(RK_LOG_INFO, "master.stopped");
+	}
+	if (m->stop_deadline_ms < least || log_only)
+		m->stop_deadline_ms = least;
+	step_drain(m);
 }
 
 void
@@ -125,13 +140,7 @@ stop_step(struct master *m)
 		if (m->stop_step + 1 == services[SVC_LOG].stop_step && orphans_signal(m, 0) > 0 &&
 		    now < m->stop_deadline_ms)
 			return;
-		m->stop_step++;
-		if (m->stop_step == services[SVC_LOG].stop_step) {
-			orphans_signal(m, SIGKILL);
-			m->stop_deadline_ms = now + LOG_SECONDS * 1000;
-			log_ev(RK_LOG_INFO, "master.stopped");
-		}
-		step_drain(m);
+		step_next(m, now);
 	}
 	if (m->stop_step == STOP_STEPS && orphans_signal(m, SIGKILL) == 0) {
 		event_base_loopbreak(m->base);

@@ -135,6 +135,22 @@ slots_fill(struct master *m)
 	}
 }
 
+/* From here on the daemon has nothing to do with whoever started it. */
+static void
+terminal_leave(struct master *m)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (dup2(m->child_error_fd, fd) < 0)
+			log_ev(RK_LOG_WARN, "master.daemon");
+	}
+	if (!m->settings.log_stderr && dup2(m->child_error_fd, m->error_fd) < 0)
+		log_ev(RK_LOG_WARN, "master.daemon");
+	if (write(m->ready_fd, "1", 1) != 1)
+		log_ev(RK_LOG_WARN, "master.daemon");
+	close(m->ready_fd);
+	m->ready_fd = -1;
+}
+
 static void
 serving_begin(struct master *m)
 {
@@ -145,12 +161,8 @@ serving_begin(struct master *m)
 	m->phase = PHASE_RUNNING;
 	log_ev(RK_LOG_INFO, "master.serving", LOG_U("listeners", m->listeners.n));
 	sd_ready(&m->sd);
-	if (m->ready_fd >= 0) {
-		if (write(m->ready_fd, "1", 1) != 1)
-			log_ev(RK_LOG_WARN, "master.daemon");
-		close(m->ready_fd);
-		m->ready_fd = -1;
-	}
+	if (m->ready_fd >= 0)
+		terminal_leave(m);
 }
 
 void
