@@ -198,14 +198,15 @@ meta_sane(const struct meta_page *m, uint64_t pgno, uint64_t size)
 
 /* RK_OK: a new or a sane file. */
 static enum rk_status
-data_check(const struct kv *kv, struct rk_err *err)
+data_check(const struct kv *kv, bool *fresh_out, struct rk_err *err)
 {
 	int fd = open(kv->data_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct meta_page metas[2];
 	struct stat st;
 	enum rk_status status = RK_OK;
 
-	if (fd < 0 && errno == ENOENT)
+	*fresh_out = fd < 0 && errno == ENOENT;
+	if (*fresh_out)
 		return RK_OK;
 	if (fd < 0)
 		return rk_fail(
@@ -215,7 +216,7 @@ data_check(const struct kv *kv, struct rk_err *err)
 	else if (!S_ISREG(st.st_mode))
 		status = rk_fail_plain(err, RK_CORRUPT, "%s is not a file", kv->data_path);
 	else if (st.st_size == 0)
-		status = RK_OK;
+		*fresh_out = true;
 	else if (pread(fd, &metas[0], sizeof(metas[0]), 0) != sizeof(metas[0]) ||
 		 !meta_sane(&metas[0], 0, (uint64_t)st.st_size) ||
 		 pread(fd, &metas[1], sizeof(metas[1]), metas[0].dbs[0].pad) != sizeof(metas[1]) ||
@@ -302,6 +303,7 @@ enum rk_status
 kv_env_open(struct kv *kv, struct rk_err *err)
 {
 	enum rk_status status;
+	bool fresh;
 	int rc;
 
 	kv_env_close(kv);
@@ -309,7 +311,7 @@ kv_env_open(struct kv *kv, struct rk_err *err)
 	if (mkdir(kv->dir, 0700) < 0 && errno != EEXIST)
 		return rk_fail(err, errno == ENOSPC || errno == EDQUOT ? RK_QUOTA : RK_TEMP,
 		    "mkdir %s", kv->dir);
-	status = data_check(kv, err);
+	status = data_check(kv, &fresh, err);
 	if (status != RK_OK)
 		return status;
 	rc = env_start(kv);
@@ -321,5 +323,8 @@ kv_env_open(struct kv *kv, struct rk_err *err)
 		kv_env_close(kv);
 		return status == RK_AGAIN ? RK_TEMP : status;
 	}
+	/* A new file may have got the inode number of the one before it. */
+	if (fresh)
+		kv_seal_write(kv);
 	return RK_OK;
 }

@@ -125,9 +125,6 @@ kv_destroy(struct kv *kv, int64_t deadline_ms, struct rk_err *err)
 		status = rk_fail(err, RK_TEMP, "unlink %s", kv->readers_path);
 	if (status == RK_OK)
 		status = kv_env_open(kv, err);
-	/* The new file may have got the old one's inode number. */
-	if (status == RK_OK)
-		kv_seal_write(kv);
 	kv_unlock(kv);
 	return status;
 }
@@ -226,8 +223,10 @@ map_fit(struct kv *kv, struct rk_err *err)
 		return kv_fail(kv, rc, "info", err);
 	used = (info.me_last_pgno + 1) * kv->page_size;
 	want = info.me_mapsize;
-	if (kv->grow && want >= kv->map_max)
+	if (kv->grow && want >= kv->map_max) {
+		kv->grow = false; /* a smaller one may still fit */
 		return rk_fail_plain(err, RK_LIMIT, "%s is full", kv->dir);
+	}
 	if (kv->grow)
 		want *= 2;
 	kv->grow = false;
@@ -251,8 +250,6 @@ write_start(struct kv *kv, struct kv_txn **out, struct rk_err *err)
 		status = kv_env_open(kv, err);
 		if (status != RK_OK)
 			return status;
-		if (kv_seal_read(kv) == 0)
-			kv_seal_write(kv);
 	}
 	status = length_check(kv, err);
 	if (status == RK_OK)

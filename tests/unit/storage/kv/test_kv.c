@@ -449,8 +449,14 @@ child_reads_all(struct kv *kv)
 		snprintf(key, sizeof(key), "key%03d", i);
 		memset(value, 'a' + i % 26, sizeof(value));
 		value[sizeof(value) - 1] = '\0';
-		if (expect(kv, key, value) == RK_INVALID)
+		switch (expect(kv, key, value)) {
+		case RK_OK:
+			break;
+		case RK_INVALID:
 			return 77;
+		default:
+			return 1;
+		}
 	}
 	return 0;
 }
@@ -473,6 +479,7 @@ START_TEST(flipped_bytes_give_no_wrong_value)
 		ck_assert_int_eq(put(kv, key, value, false), RK_OK);
 	}
 	kv_close(kv);
+	ck_assert_int_eq(in_child(child_reads_all), 0);
 	ck_assert_int_eq(stat(data, &st), 0);
 	for (off_t at = 0; at < st.st_size; at += at < 8192 ? 23 : 199) {
 		int fd = open(data, O_RDWR | O_CLOEXEC);
