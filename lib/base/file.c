@@ -114,6 +114,9 @@ file_make_dir(int dirfd, const char *name, mode_t mode, struct rk_err *err)
 			return RK_OK;
 		return rk_fail(err, status_of_errno(errno), "make directory %s", name);
 	}
+	/* The mode as it was asked for, whatever the umask is. */
+	if (fchmodat(dirfd, name, mode, 0) < 0)
+		return rk_fail(err, RK_TEMP, "mode of directory %s", name);
 	return file_sync(dirfd, name, err);
 }
 
