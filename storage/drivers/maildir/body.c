@@ -2,11 +2,14 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/base/arena.h"
 #include "lib/base/file.h"
+
+#define LOOKS 6
 
 /* Opens `path` beneath the mailbox if it is a message of ours. */
 static enum rk_status
@@ -20,6 +23,11 @@ message_open(struct rk_box *box, const char *path, struct rk_body *out, struct r
 	status = file_open_regular(box->dir, path, O_RDONLY, &fd, &st, err);
 	if (status != RK_OK)
 		return status;
+	if (st.st_uid != box->owner && st.st_uid != geteuid()) {
+		close(fd);
+		return rk_fail_plain(
+		    err, RK_DENIED, "%s belongs to user %u", path, (unsigned)st.st_uid);
+	}
 	if (!maildir_name_parse(str_from(strrchr(path, '/') + 1), &name)) {
 		close(fd);
 		return rk_fail_plain(err, RK_CORRUPT, "%s is no message", path);
@@ -65,7 +73,7 @@ base_find(struct rk_box *box, const char *sub, struct str base, struct rk_arena 
 static enum rk_status
 renamed_open(struct rk_box *box, const char *path, struct rk_body *out, struct rk_err *err)
 {
-	static const char *const subs[] = { "cur", "new", "cur" };
+	static const char *const subs[] = { "cur", "new" };
 	struct rk_arena *mem = arena_new();
 	enum rk_status status = RK_NOTFOUND;
 	struct maildir_name name;
@@ -74,10 +82,13 @@ renamed_open(struct rk_box *box, const char *path, struct rk_body *out, struct r
 		arena_free(mem);
 		return rk_fail_plain(err, RK_CORRUPT, "a locator names no message");
 	}
-	/* cur/ twice: a rename may hide the file from one reading. */
-	for (size_t i = 0; i < 3 && status == RK_NOTFOUND; i++) {
-		const char *found = base_find(box, subs[i], name.base, mem);
+	/* A file that goes on being renamed hides from a reading now and then. */
+	for (size_t i = 0; i < 2 * LOOKS && status == RK_NOTFOUND; i++) {
+		const char *found;
 
+		if (i >= 4 && i % 2 == 0)
+			poll(NULL, 0, 2);
+		found = base_find(box, subs[i % 2], name.base, mem);
 		if (found != NULL)
 			status = message_open(box, found, out, err);
 	}

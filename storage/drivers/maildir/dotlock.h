@@ -1,21 +1,35 @@
-/* Lock files as Dovecot makes them: exclusive creation, stale after two minutes without a touch. */
+/*
+ * `dovecot-uidlist.lock`: the lock that Dovecot and we share over a mailbox's UID list. Whoever
+ * creates the file has it. It holds "pid:host", as Dovecot writes it.
+ */
 #ifndef MAILDIR_DOTLOCK_H
 #define MAILDIR_DOTLOCK_H
 
-#include <rookery/error.h>
+#include <rookery/host.h>
 
-#include <sys/types.h>
+/* A lock file untouched for this long belongs to nobody; live holders touch theirs. */
+#define DOTLOCK_STALE_SECONDS 120
 
 struct dotlock {
-	int dir;
+	int dirfd; /* borrowed */
 	const char *name;
-	dev_t dev; /* of the file we made: another one is not ours to remove */
-	ino_t ino;
+	int fd;
+	int64_t touched_ms;
 };
 
-/* `dir` and `name` are borrowed until dotlock_drop. RK_INUSE after timeout_ms. */
+/* clang-format off */
+#define DOTLOCK_INIT { .dirfd = -1, .fd = -1 }
+/* clang-format on */
+
+/* Creates `name` in `dirfd`, waiting at most wait_ms for another holder: RK_INUSE. RK_DENIED,
+ * RK_QUOTA. Both arguments are borrowed while the lock is held. */
 RK_MUST_CHECK enum rk_status dotlock_take(
-    struct dotlock *lock, int dir, const char *name, uint32_t timeout_ms, struct rk_err *err);
+    struct dotlock *lock, int dirfd, const char *name, uint32_t wait_ms, struct rk_err *err);
+
+/* Called during long work: touches the file now and then. RK_INUSE: somebody took the lock away. */
+RK_MUST_CHECK enum rk_status dotlock_keep(struct dotlock *lock, struct rk_err *err);
+
+/* Removes the lock file if it is still ours. Fine when the lock is not held. */
 void dotlock_drop(struct dotlock *lock);
 
 #endif

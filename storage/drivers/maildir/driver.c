@@ -138,7 +138,7 @@ maildir_box_open(
 {
 	struct rk_arena *mem = arena_new();
 	struct rk_box *box;
-	struct stat st;
+	struct stat st, own;
 	const char *path;
 	enum rk_status status;
 	int dir;
@@ -155,14 +155,17 @@ maildir_box_open(
 		status = rk_fail_plain(err, RK_NOTFOUND, "%s is not a plain directory", name);
 	if (status != RK_OK)
 		return status;
-	if (fstatat(dir, "cur", &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode)) {
+	if (fstat(dir, &own) < 0 || fstatat(dir, "cur", &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !S_ISDIR(st.st_mode)) {
 		close(dir);
 		return rk_fail_plain(err, RK_NOTFOUND, "%s has no cur", name);
 	}
 	box = calloc(1, sizeof(*box));
 	if (box == NULL)
 		rk_out_of_memory(sizeof(*box));
-	*box = (struct rk_box){ .account = account, .dir = dir, .name = strdup(name) };
+	*box = (struct rk_box){
+		.account = account, .dir = dir, .owner = own.st_uid, .name = strdup(name)
+	};
 	if (box->name == NULL)
 		rk_out_of_memory(strlen(name));
 	*out = box;

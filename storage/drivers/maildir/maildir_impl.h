@@ -32,7 +32,9 @@ struct rk_account {
 struct rk_box {
 	struct rk_account *account;
 	int dir;
+	uid_t owner; /* of the directory: its messages belong to it, or to us */
 	char *name;
+	bool duplicate_told;
 };
 
 /* --- name.c: names of files and mailboxes, pure --- */
@@ -69,10 +71,12 @@ struct uid_entry {
 };
 
 struct uidlist {
-	uint32_t uidvalidity; /* 0: there is no usable list */
+	uint32_t uidvalidity;  /* 0: there is no usable list */
+	uint32_t old_validity; /* as it was read, even if it can't be kept */
 	uint32_t uidnext;
 	unsigned char guid[RK_GUID_LEN];
 	bool has_guid;
+	size_t bad_lines; /* left out */
 	bool rewrite;     /* appending is not enough: torn, old version, no GUID, bad lines */
 	struct str extra; /* unknown header fields with a space before each */
 	struct uid_entry *entries; /* ascending by UID */
@@ -96,10 +100,10 @@ RK_MUST_CHECK enum rk_status uidlist_read(
 RK_MUST_CHECK enum rk_status uidlist_assign(struct rk_box *box, const struct str *bases, size_t n,
     struct rk_arena *mem, struct uidlist *out, struct rk_err *err);
 
-/* --- uidvalidity.c: a UIDVALIDITY above all that this store ever gave (`dovecot-uidvalidity`). ---
+/* --- uidvalidity.c: a UIDVALIDITY above `above` and all that this store ever gave. ---
  */
 RK_MUST_CHECK enum rk_status uidvalidity_next(
-    struct rk_account *account, uint32_t *out, struct rk_err *err);
+    struct rk_account *account, uint32_t above, uint32_t *out, struct rk_err *err);
 
 /* --- keywords.c: `dovecot-keywords`. Table of LETTERS names, NULL where unused. --- */
 void keywords_parse(struct str bytes, struct rk_arena *mem, const char *table[LETTERS]);

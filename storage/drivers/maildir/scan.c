@@ -2,7 +2,9 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/arena.h"
@@ -18,6 +20,8 @@
  */
 
 #define ROUNDS 5
+/* The kernel may stamp files with a clock of 100 ticks a second. */
+#define TICK_NS INT64_C(20000000)
 
 static void
 table_grow(struct scan *s)
@@ -49,8 +53,41 @@ place_of(const struct scan *s, struct str base)
 	return &s->table[i];
 }
 
+static bool
+file_stat(struct rk_box *box, const struct scan_file *f, struct stat *out)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s/%s", f->in_cur ? "cur" : "new", f->file);
+	return fstatat(box->dir, path, out, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/*
+ * Whether `f` takes the place of `known`, a file of the same base. Seen in an earlier round: yes.
+ * Seen in this one: a rename shows both names, and only one is there. If both are, the same one is
+ * chosen every time, by every process; the other is not touched.
+ */
+static bool
+twin_wins(
+    struct scan *s, struct rk_box *box, const struct scan_file *known, const struct scan_file *f)
+{
+	struct stat a, b;
+
+	if (known->round != s->round)
+		return true;
+	if (!file_stat(box, known, &a))
+		return true;
+	if (!file_stat(box, f, &b))
+		return false;
+	if (a.st_ino != b.st_ino || a.st_dev != b.st_dev)
+		snprintf(s->duplicate, sizeof(s->duplicate), "%s", f->file);
+	if (known->in_cur != f->in_cur)
+		return f->in_cur;
+	return strcmp(f->file, known->file) < 0;
+}
+
 static void
-file_add(struct scan *s, const struct scan_file *f)
+file_add(struct scan *s, struct rk_box *box, const struct scan_file *f)
 {
 	uint32_t *place;
 
@@ -60,9 +97,7 @@ file_add(struct scan *s, const struct scan_file *f)
 	if (*place != 0) {
 		struct scan_file *known = &s->files[*place - 1];
 
-		/* A later look is the better one; between two places cur/ is where new mail goes.
-		 */
-		if (f->in_cur || !known->in_cur)
+		if (twin_wins(s, box, known, f))
 			*known = *f;
 		return;
 	}
@@ -88,6 +123,9 @@ dir_read(struct scan *s, struct rk_box *box, const char *sub, bool in_cur, struc
 	int fd;
 
 	status = file_open_dir(box->dir, sub, &fd, err);
+	/* Copies of a store may lack empty directories. */
+	if (status == RK_NOTFOUND && !in_cur)
+		return RK_OK;
 	if (status != RK_OK)
 		return status;
 	dir = fdopendir(fd);
@@ -97,7 +135,7 @@ dir_read(struct scan *s, struct rk_box *box, const char *sub, bool in_cur, struc
 		return status;
 	}
 	while (errno = 0, (entry = readdir(dir)) != NULL) {
-		struct scan_file f = { .in_cur = in_cur };
+		struct scan_file f = { .in_cur = in_cur, .round = s->round };
 		struct str name = str_from(entry->d_name);
 
 		if (entry->d_type != DT_REG && entry->d_type != DT_UNKNOWN)
@@ -106,7 +144,7 @@ dir_read(struct scan *s, struct rk_box *box, const char *sub, bool in_cur, struc
 			continue;
 		f.file = str_dup(s->mem, name);
 		f.name.base.p = f.file;
-		file_add(s, &f);
+		file_add(s, box, &f);
 	}
 	if (errno != 0)
 		status = rk_fail(err, RK_TEMP, "read %s of %s", sub, box->name);
@@ -115,47 +153,68 @@ dir_read(struct scan *s, struct rk_box *box, const char *sub, bool in_cur, struc
 }
 
 static enum rk_status
-dir_stat(struct rk_box *box, const char *sub, struct stat *out, struct rk_err *err)
+dirs_stat(struct rk_box *box, struct stat *cur, struct stat *new, struct rk_err *err)
 {
-	if (fstatat(box->dir, sub, out, AT_SYMLINK_NOFOLLOW) < 0)
+	memset(new, 0, sizeof(*new));
+	if (fstatat(box->dir, "cur", cur, AT_SYMLINK_NOFOLLOW) < 0)
 		return rk_fail(
-		    err, errno == ENOENT ? RK_NOTFOUND : RK_TEMP, "stat %s of %s", sub, box->name);
+		    err, errno == ENOENT ? RK_NOTFOUND : RK_TEMP, "stat cur of %s", box->name);
+	if (fstatat(box->dir, "new", new, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
+		return rk_fail(err, RK_TEMP, "stat new of %s", box->name);
 	return RK_OK;
 }
 
+/* ctime: anybody may set mtime back, and programs that copy a store do. */
 static bool
 same_time(const struct stat *a, const struct stat *b)
 {
-	return a->st_ino == b->st_ino && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+	return a->st_ino == b->st_ino && a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+	       a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+static bool
+is_recent(const struct stat *st, const struct timespec *now)
+{
+	return (st->st_ctim.tv_sec - now->tv_sec) * INT64_C(1000000000) + st->st_ctim.tv_nsec -
+	           now->tv_nsec >
+	       -TICK_NS;
+}
+
+static enum rk_status
+round_read(struct scan *s, struct rk_box *box, struct rk_err *err)
+{
+	struct timespec now;
+	struct stat cur, new;
+	enum rk_status status;
+
+	s->round++;
+	clock_gettime(CLOCK_REALTIME, &now);
+	status = dirs_stat(box, &s->cur, &s->new, err);
+	/* new/ first: what moves from new/ to cur/ meanwhile is then seen at least once. */
+	if (status == RK_OK)
+		status = dir_read(s, box, "new", false, err);
+	if (status == RK_OK)
+		status = dir_read(s, box, "cur", true, err);
+	if (status == RK_OK)
+		status = dirs_stat(box, &cur, &new, err);
+	if (status != RK_OK)
+		return status;
+	s->moved = !same_time(&cur, &s->cur) || !same_time(&new, &s->new);
+	s->recent = is_recent(&s->cur, &now) || is_recent(&s->new, &now);
+	s->stable = !s->moved && !s->recent;
+	return RK_OK;
 }
 
 enum rk_status
 scan_read(struct rk_box *box, struct rk_arena *mem, struct scan *out, struct rk_err *err)
 {
-	struct stat cur, new;
-	enum rk_status status;
-
 	*out = (struct scan){ .mem = mem };
 	table_grow(out);
-	for (int round = 0; round < ROUNDS && !out->stable; round++) {
-		status = dir_stat(box, "cur", &out->cur, err);
-		if (status == RK_OK)
-			status = dir_stat(box, "new", &out->new, err);
-		/* new/ first: what moves from new/ to cur/ meanwhile is then seen at least once. */
-		if (status == RK_OK)
-			status = dir_read(out, box, "new", false, err);
-		if (status == RK_OK)
-			status = dir_read(out, box, "cur", true, err);
-		if (status == RK_OK)
-			status = dir_stat(box, "cur", &cur, err);
-		if (status == RK_OK)
-			status = dir_stat(box, "new", &new, err);
-		if (status != RK_OK)
+	for (int round = 0; round < ROUNDS; round++) {
+		enum rk_status status = round_read(out, box, err);
+
+		if (status != RK_OK || !out->moved)
 			return status;
-		out->stable = same_time(&cur, &out->cur) && same_time(&new, &out->new);
-		if (out->stable || round + 1 == ROUNDS)
-			break;
 		/* Files that were removed between the rounds must not stay: only the last two
 		 * count. */
 		if (round + 2 < ROUNDS) {
@@ -164,4 +223,15 @@ scan_read(struct rk_box *box, struct rk_arena *mem, struct scan *out, struct rk_
 		}
 	}
 	return RK_OK;
+}
+
+enum rk_status
+scan_confirm(struct scan *s, struct rk_box *box, struct rk_err *err)
+{
+	struct stat cur, new;
+	enum rk_status status = dirs_stat(box, &cur, &new, err);
+
+	if (status == RK_OK && (!same_time(&cur, &s->cur) || !same_time(&new, &s->new)))
+		s->stable = false;
+	return status;
 }

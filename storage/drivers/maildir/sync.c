@@ -1,6 +1,8 @@
 #include "storage/drivers/maildir/maildir_impl.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -15,11 +17,16 @@
  * within the same tick of the file system's clock would otherwise be missed for ever.
  */
 #define QUIET_NS INT64_C(2000000000)
+#define STATE_VERSION 2
+/* Long enough for the clock of file times to tick. */
+#define TICK_MS 25
+#define TRIES 3
 
 struct file_mark {
 	uint64_t ino;
 	uint64_t size;
 	int64_t mtime_ns;
+	int64_t ctime_ns; /* mtime can be set back, and programs that copy a store do */
 };
 
 struct state {
@@ -42,7 +49,7 @@ static struct file_mark
 mark_of(const struct stat *st)
 {
 	return (struct file_mark){ st->st_ino, S_ISDIR(st->st_mode) ? 0 : (uint64_t)st->st_size,
-		time_ns(&st->st_mtim) };
+		time_ns(&st->st_mtim), time_ns(&st->st_ctim) };
 }
 
 static enum rk_status
@@ -67,10 +74,10 @@ state_now(struct rk_box *box, struct state *out, struct rk_err *err)
 {
 	enum rk_status status;
 
-	*out = (struct state){ .version = 1 };
+	*out = (struct state){ .version = STATE_VERSION };
 	status = mark_at(box, "cur", true, &out->cur, err);
 	if (status == RK_OK)
-		status = mark_at(box, "new", true, &out->new, err);
+		status = mark_at(box, "new", false, &out->new, err);
 	if (status == RK_OK)
 		status = mark_at(box, "dovecot-uidlist", false, &out->list, err);
 	if (status == RK_OK)
@@ -81,13 +88,14 @@ state_now(struct rk_box *box, struct state *out, struct rk_err *err)
 static bool
 is_quiet(const struct file_mark *mark, int64_t now_ns)
 {
-	return mark->mtime_ns < now_ns - QUIET_NS;
+	return mark->ctime_ns < now_ns - QUIET_NS;
 }
 
 static bool
 mark_same(const struct file_mark *a, const struct file_mark *b)
 {
-	return a->ino == b->ino && a->size == b->size && a->mtime_ns == b->mtime_ns;
+	return a->ino == b->ino && a->size == b->size && a->mtime_ns == b->mtime_ns &&
+	       a->ctime_ns == b->ctime_ns;
 }
 
 static bool
@@ -145,6 +153,20 @@ arrivals_find(
 	return n;
 }
 
+/* A store without identity that we may not write: something that stays the same meanwhile. */
+static enum rk_status
+guid_derive(struct rk_box *box, struct uidlist *list, struct rk_err *err)
+{
+	struct stat st;
+
+	if (fstat(box->dir, &st) < 0)
+		return rk_fail(err, RK_TEMP, "fstat %s", box->name);
+	memset(list->guid, 0, sizeof(list->guid));
+	memcpy(list->guid, &st.st_ino, sizeof(uint64_t));
+	memcpy(list->guid + 8, &list->uidvalidity, sizeof(uint32_t));
+	return RK_OK;
+}
+
 static enum rk_status
 uids_complete(struct rk_box *box, const struct scan *scan, struct rk_arena *mem,
     struct uidlist *list, struct rk_err *err)
@@ -158,6 +180,8 @@ uids_complete(struct rk_box *box, const struct scan *scan, struct rk_arena *mem,
 	n = arrivals_find(scan, list, mem, &bases);
 	if (n == 0 && list->uidvalidity != 0 && list->has_guid)
 		return RK_OK;
+	if (n == 0 && list->uidvalidity != 0 && box->account->readonly)
+		return guid_derive(box, list, err);
 	return uidlist_assign(box, bases, n, mem, list, err);
 }
 
@@ -261,15 +285,70 @@ state_keep(struct rk_box *box, const struct scan *scan, bool missed, struct rk_a
 	delta->state = (struct rk_blob){ state, sizeof(*state) };
 }
 
+static void
+duplicate_log(struct rk_box *box, const struct scan *scan)
+{
+	if (scan->duplicate[0] == '\0' || box->duplicate_told)
+		return;
+	box->duplicate_told = true;
+	rk_log(RK_LOG_WARN, "maildir.duplicate",
+	    "%s: two files with the base name of %s; one of them is served", box->name,
+	    scan->duplicate);
+}
+
+static size_t
+unseen_count(const struct uidlist *list)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < list->n; i++)
+		n += !list->entries[i].used;
+	return n;
+}
+
+/* One look; *again_out: something may be missing only because the clock did not tick yet. */
+static enum rk_status
+look(struct rk_box *box, struct rk_arena *mem, struct rk_delta *delta, bool *again_out,
+    struct rk_err *err)
+{
+	struct rk_arena *work = arena_new();
+	struct uidlist list;
+	struct scan scan;
+	bool missed = false;
+	enum rk_status status = scan_read(box, work, &scan, err);
+
+	*delta = (struct rk_delta){ 0 };
+	if (status == RK_OK)
+		status = uids_complete(box, &scan, work, &list, err);
+	if (status == RK_OK)
+		status = scan_confirm(&scan, box, err);
+	if (status == RK_OK) {
+		msgs_fill(box, &scan, &list, mem, delta, &missed);
+		status = keywords_fill(box, mem, delta, err);
+	}
+	if (status == RK_OK) {
+		/* Only an undisturbed scan may say that a message is gone; one that found them all
+		 * says so of none. */
+		delta->kind = (scan.stable && !missed) || (!missed && unseen_count(&list) == 0)
+		                  ? RK_DELTA_FULL
+		                  : RK_DELTA_CHANGES;
+		delta->uidvalidity = list.uidvalidity;
+		delta->uidnext = list.uidnext;
+		memcpy(delta->guid, list.guid, sizeof(delta->guid));
+		state_keep(box, &scan, missed, mem, delta);
+		*again_out = delta->kind == RK_DELTA_CHANGES;
+		duplicate_log(box, &scan);
+	}
+	arena_free(work);
+	return status;
+}
+
 enum rk_status
 maildir_sync(struct rk_box *box, struct rk_blob state, struct rk_arena *mem,
     struct rk_delta *delta_out, struct rk_err *err)
 {
-	struct rk_arena *work;
-	struct uidlist list;
 	struct state now;
-	struct scan scan;
-	bool missed = false;
+	bool again = true;
 	enum rk_status status = state_now(box, &now, err);
 
 	*delta_out = (struct rk_delta){ 0 };
@@ -277,23 +356,14 @@ maildir_sync(struct rk_box *box, struct rk_blob state, struct rk_arena *mem,
 		return status;
 	if (unchanged(state, &now, delta_out))
 		return RK_OK;
-	*delta_out = (struct rk_delta){ 0 };
-	work = arena_new();
-	status = scan_read(box, work, &scan, err);
-	if (status == RK_OK)
-		status = uids_complete(box, &scan, work, &list, err);
-	if (status == RK_OK) {
-		msgs_fill(box, &scan, &list, mem, delta_out, &missed);
-		status = keywords_fill(box, mem, delta_out, err);
+	for (int i = 0; i < TRIES && status == RK_OK && again; i++) {
+		if (i > 0)
+			poll(NULL, 0, TICK_MS);
+		status = look(box, mem, delta_out, &again, err);
 	}
-	if (status == RK_OK) {
-		/* Only an undisturbed scan may say that a message is gone. */
-		delta_out->kind = scan.stable && !missed ? RK_DELTA_FULL : RK_DELTA_CHANGES;
-		delta_out->uidvalidity = list.uidvalidity;
-		delta_out->uidnext = list.uidnext;
-		memcpy(delta_out->guid, list.guid, sizeof(delta_out->guid));
-		state_keep(box, &scan, missed, mem, delta_out);
-	}
-	arena_free(work);
+	/* Nobody knows of any message yet that this could call gone; the rest comes with the next
+	 * sync. */
+	if (status == RK_OK && state.len == 0)
+		delta_out->kind = RK_DELTA_FULL;
 	return status;
 }

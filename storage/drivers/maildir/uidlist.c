@@ -23,10 +23,12 @@
  *
  * A damaged list never makes us hand out a UID twice: the good lines are kept, everything else gets
  * UIDs above the largest number seen anywhere, and the UIDVALIDITY changes only if no header can be
- * read.
+ * read, or if the numbers run out (a damaged line may claim any of them).
  */
 
 #define NAME "dovecot-uidlist"
+/* UIDs above are not given: the list starts anew, long before the numbers wrap. */
+#define UID_CEILING (UINT32_MAX - (1u << 20))
 
 struct uid_entry *
 uidlist_find(const struct uidlist *list, struct str base)
@@ -93,7 +95,7 @@ header_parse_v3(struct str line, struct rk_arena *mem, struct uidlist *list)
 		if (field.n == 0)
 			continue;
 		if (field.p[0] == 'V' && str_u32(value, &number)) {
-			list->uidvalidity = number;
+			list->uidvalidity = list->old_validity = number;
 		} else if (field.p[0] == 'N' && str_u32(value, &number)) {
 			list->uidnext = number;
 		} else if (field.p[0] == 'G' && guid_parse(value, list->guid)) {
@@ -121,6 +123,7 @@ header_parse(struct str line, struct rk_arena *mem, struct uidlist *list)
 		list->rewrite = true;
 		if (!str_u32(validity, &list->uidvalidity) || !str_u32(next, &list->uidnext))
 			list->uidvalidity = 0;
+		list->old_validity = list->uidvalidity;
 	}
 }
 
@@ -173,14 +176,16 @@ line_parse(struct str line, struct uidlist *list, uint32_t *max_uid)
 	*e = (struct uid_entry){ 0 };
 	if (!line_split(line, &uid, &e->fields, &name) || !str_u32(uid, &e->uid)) {
 		list->rewrite = true;
+		list->bad_lines++;
 		return;
 	}
 	/* A line that breaks the order says nothing of its message, but its UID is spent. */
-	if (e->uid <= *max_uid || e->uid == UINT32_MAX || name.n == 0 ||
-	    memchr(name.p, '/', name.n) != NULL) {
+	if (e->uid <= *max_uid || e->uid == UINT32_MAX || name.n == 0 || name.p[0] == ':' ||
+	    memchr(name.p, '/', name.n) != NULL || memchr(name.p, '\0', name.n) != NULL) {
 		if (e->uid > *max_uid && e->uid < UINT32_MAX)
 			*max_uid = e->uid;
 		list->rewrite = true;
+		list->bad_lines++;
 		return;
 	}
 	*max_uid = e->uid;
@@ -204,13 +209,22 @@ lines_count(struct str bytes)
 	return n;
 }
 
+/* Nothing of the old numbers is used any more, under a new UIDVALIDITY above the old one. */
+static void
+list_restart(struct uidlist *list)
+{
+	list->uidvalidity = 0;
+	list->uidnext = 1;
+	list->n = 0;
+}
+
 void
 uidlist_parse(struct str bytes, struct rk_arena *mem, struct uidlist *out)
 {
 	uint32_t max_uid = 0;
 	struct str line;
 
-	*out = (struct uidlist){ .uidnext = 1, .extra = STR_LIT("") };
+	*out = (struct uidlist){ .extra = STR_LIT("") };
 	/* Only whole lines count. */
 	if (bytes.n > 0 && bytes.p[bytes.n - 1] != '\n') {
 		const char *lf = memrchr(bytes.p, '\n', bytes.n);
@@ -221,10 +235,15 @@ uidlist_parse(struct str bytes, struct rk_arena *mem, struct uidlist *out)
 	out->entries = rk_arena_array(mem, lines_count(bytes) + 1, sizeof(*out->entries));
 	if (str_split(&bytes, '\n', &line))
 		header_parse(line, mem, out);
+	/* Without N nobody knows which UIDs were given to messages that are gone. */
+	if (out->uidnext == 0)
+		out->uidvalidity = 0;
 	while (str_split(&bytes, '\n', &line))
 		line_parse(line, out, &max_uid);
 	if (out->uidnext <= max_uid)
 		out->uidnext = max_uid + 1;
+	if (out->uidvalidity == 0 || out->uidnext > UID_CEILING)
+		list_restart(out);
 	out->rewrite = out->rewrite || !out->has_guid || out->uidvalidity == 0;
 	table_build(out, mem);
 }
@@ -234,9 +253,10 @@ uidlist_read(struct rk_box *box, struct rk_arena *mem, struct uidlist *out, stru
 {
 	struct rk_blob blob;
 	enum rk_status status;
+	struct stat st;
 	int fd;
 
-	status = file_open_regular(box->dir, NAME, O_RDONLY, &fd, NULL, err);
+	status = file_open_regular(box->dir, NAME, O_RDONLY, &fd, &st, err);
 	if (status == RK_NOTFOUND) {
 		uidlist_parse(str_of("", 0), mem, out);
 		return RK_OK;
@@ -245,9 +265,12 @@ uidlist_read(struct rk_box *box, struct rk_arena *mem, struct uidlist *out, stru
 		return status;
 	status = file_read(fd, UIDLIST_MAX, mem, &blob, err);
 	close(fd);
-	if (status == RK_OK)
-		uidlist_parse(str_of(blob.data, blob.len), mem, out);
-	return status;
+	if (status != RK_OK)
+		return status;
+	uidlist_parse(str_of(blob.data, blob.len), mem, out);
+	/* A second name (a backup made of hard links) must not change with ours. */
+	out->rewrite = out->rewrite || st.st_nlink != 1;
+	return RK_OK;
 }
 
 static void
@@ -263,13 +286,18 @@ line_write(struct buf *out, uint32_t uid, struct str fields, struct str base)
 	buf_addc(out, '\n');
 }
 
-/* The whole file anew, in Dovecot's way: `dovecot-uidlist.tmp`, fsync, rename, fsync. */
+/* The whole file anew: temporary file, fsync, rename, fsync of the directory. */
 static enum rk_status
 list_rewrite(struct rk_box *box, const struct uidlist *list, const struct buf *added,
     uint32_t uidnext, struct rk_err *err)
 {
 	struct buf out = BUF_INIT;
 	enum rk_status status;
+	struct stat st;
+
+	/* Who may use the mailbox may use its list: a shared store has group bits. */
+	if (fstat(box->dir, &st) < 0)
+		return rk_fail(err, RK_TEMP, "fstat %s", box->name);
 
 	buf_addf(&out, "3 V%u N%u G", list->uidvalidity, uidnext);
 	for (size_t i = 0; i < RK_GUID_LEN; i++)
@@ -280,7 +308,7 @@ list_rewrite(struct rk_box *box, const struct uidlist *list, const struct buf *a
 		line_write(
 		    &out, list->entries[i].uid, list->entries[i].fields, list->entries[i].base);
 	buf_add(&out, added->data, added->len);
-	status = file_replace(box->dir, NAME, out.data, out.len, 0600, err);
+	status = file_replace(box->dir, NAME, out.data, out.len, st.st_mode & 0666, err);
 	buf_clear(&out);
 	return status;
 }
@@ -311,7 +339,8 @@ list_complete(struct rk_box *box, struct uidlist *list, struct rk_err *err)
 	enum rk_status status = RK_OK;
 
 	if (list->uidvalidity == 0)
-		status = uidvalidity_next(box->account, &list->uidvalidity, err);
+		status =
+		    uidvalidity_next(box->account, list->old_validity, &list->uidvalidity, err);
 	if (!list->has_guid) {
 		os_random(list->guid, sizeof(list->guid));
 		list->has_guid = true;
@@ -320,8 +349,8 @@ list_complete(struct rk_box *box, struct uidlist *list, struct rk_err *err)
 }
 
 static enum rk_status
-assign_locked(
-    struct rk_box *box, const struct str *bases, size_t n, struct rk_arena *mem, struct rk_err *err)
+assign_locked(struct rk_box *box, struct dotlock *lock, const struct str *bases, size_t n,
+    struct rk_arena *mem, struct rk_err *err)
 {
 	struct uidlist list;
 	struct buf added = BUF_INIT;
@@ -329,6 +358,10 @@ assign_locked(
 	uint32_t next;
 
 	status = uidlist_read(box, mem, &list, err);
+	if (status == RK_OK && list.bad_lines > 0)
+		rk_log(RK_LOG_WARN, "maildir.uidlist_corrupt",
+		    "%s: %zu bad lines; %zu UIDs are kept, the other messages get new ones",
+		    box->name, list.bad_lines, list.n);
 	if (status == RK_OK)
 		status = list_complete(box, &list, err);
 	if (status != RK_OK)
@@ -337,15 +370,17 @@ assign_locked(
 	for (size_t i = 0; i < n; i++) {
 		if (uidlist_find(&list, bases[i]) != NULL)
 			continue; /* another process was faster */
-		if (next == UINT32_MAX) {
+		if (next > UID_CEILING) {
 			buf_clear(&added);
 			return rk_fail_plain(err, RK_LIMIT, "all UIDs of %s are given", box->name);
 		}
 		line_write(&added, next++, str_of("", 0), bases[i]);
 	}
-	if (list.rewrite)
+	/* Held too long (a stopped process), the lock may be another's by now. */
+	status = dotlock_keep(lock, err);
+	if (status == RK_OK && list.rewrite)
 		status = list_rewrite(box, &list, &added, next, err);
-	else if (added.len > 0)
+	else if (status == RK_OK && added.len > 0)
 		status = list_append(box, &added, err);
 	buf_clear(&added);
 	return status;
@@ -364,7 +399,7 @@ uidlist_assign(struct rk_box *box, const struct str *bases, size_t n, struct rk_
 	status = dotlock_take(&lock, box->dir, NAME ".lock", box->account->lock_timeout_ms, err);
 	if (status != RK_OK)
 		return status;
-	status = assign_locked(box, bases, n, mem, err);
+	status = assign_locked(box, &lock, bases, n, mem, err);
 	dotlock_drop(&lock);
 	if (status == RK_OK)
 		status = uidlist_read(box, mem, out, err);

@@ -89,7 +89,7 @@ counter_take(int root, uint32_t current, uint32_t next)
 }
 
 enum rk_status
-uidvalidity_next(struct rk_account *account, uint32_t *out, struct rk_err *err)
+uidvalidity_next(struct rk_account *account, uint32_t above, uint32_t *out, struct rk_err *err)
 {
 	for (int tries = 0; tries < 100; tries++) {
 		uint32_t named = counter_in_names(account->root);
@@ -98,6 +98,8 @@ uidvalidity_next(struct rk_account *account, uint32_t *out, struct rk_err *err)
 		uint32_t now = (uint32_t)time(NULL), next = last == 0 ? now : last + 1;
 		char text[16];
 
+		if (next <= above)
+			next = above + 1;
 		if (next == 0)
 			return rk_fail_plain(err, RK_LIMIT, "all UIDVALIDITY values are used");
 		if (!counter_take(account->root, named, next)) {
