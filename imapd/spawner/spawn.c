@@ -83,6 +83,8 @@ index_make(const char *state_dir, const char *user, uid_t uid, gid_t gid, struct
 	char name[NAME_BYTES + 1], hash[8];
 	int state = -1, index = -1, parent = -1;
 	enum rk_status status = user_encode(user, name, err);
+	/* Users pass through the upper levels, whatever mask we were started with. */
+	mode_t mask = umask(022);
 
 	snprintf(hash, sizeof(hash), "%02x", user_hash(user) & 0xff);
 	if (status == RK_OK)
@@ -97,6 +99,7 @@ index_make(const char *state_dir, const char *user, uid_t uid, gid_t gid, struct
 		status = file_open_dir(index, hash, &parent, err);
 	if (status == RK_OK)
 		status = user_dir_make(parent, name, uid, gid, err);
+	umask(mask);
 	if (state >= 0)
 		close(state);
 	if (index >= 0)
