@@ -9,9 +9,9 @@
 static const char *const syscalls[] = {
 	"brk",
 	"clock_gettime",
-	"clock_nanosleep",
 	"close",
 	"exit_group",
+	"faccessat2",
 	"fchmod",
 	"fchmodat",
 	"fcntl",
