@@ -63,6 +63,23 @@ success_send(struct request *r)
 	explicit_bzero(out.bytes, out.len);
 }
 
+static void answer_due(evutil_socket_t fd, short what, void *arg);
+
+/* Waits for the rest of the time. Always through the loop: whoever decided is still using the
+ * request. */
+static void
+wait_more(struct request *r)
+{
+	int64_t wait = r->due - rk_clock_ms();
+	struct timeval tv = { .tv_sec = 0 };
+
+	if (wait > 0) {
+		tv.tv_sec = wait / 1000;
+		tv.tv_usec = wait % 1000 * 1000;
+	}
+	event_add(r->timer, &tv);
+}
+
 static void
 answer_due(evutil_socket_t fd, short what, void *arg)
 {
@@ -70,6 +87,12 @@ answer_due(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	/* The loop counts from the time at which it woke up: with much to do before us it is early,
+	 * and how early would show what there was to do. */
+	if (rk_clock_ms() < r->due) {
+		wait_more(r);
+		return;
+	}
 	context_set(r);
 	if (r->accepted)
 		success_send(r);
@@ -79,22 +102,15 @@ answer_due(evutil_socket_t fd, short what, void *arg)
 	request_end(r);
 }
 
-/* Sends the answer at `due` on rk_clock_ms(). Always from the loop: whoever decided is still using
- * the request. */
+/* Sends the answer at `due` on rk_clock_ms(). */
 static void
 hold(struct request *r, int64_t due)
 {
-	int64_t wait = due - rk_clock_ms();
-	struct timeval tv = { .tv_sec = 0 };
-
-	if (wait > 0) {
-		tv.tv_sec = wait / 1000;
-		tv.tv_usec = wait % 1000 * 1000;
-	}
 	r->state = REQUEST_HELD;
+	r->due = due;
 	event_del(r->timer);
 	event_assign(r->timer, r->authd->base, -1, 0, answer_due, r);
-	event_add(r->timer, &tv);
+	wait_more(r);
 }
 
 /* A fingerprint of user and password, to know the same wrong one again; 0 if there is none. */

@@ -43,6 +43,7 @@ struct request {
 
 	/* What comes of it. */
 	bool accepted;
+	int64_t due; /* of the answer, on rk_clock_ms() */
 	enum auth_failure failure;
 	const char *reason;
 	struct buf final; /* SCRAM's last message */
