@@ -238,10 +238,14 @@ account_list(struct account *account, const struct list_query *query, struct rk_
 
 	memset(out, 0, sizeof(*out));
 	if (status == RK_OK) {
-		status = subscribed_read(account, mem, &tree, &gone, err);
+		struct rk_err why = { 0 };
+
+		status = subscribed_read(account, mem, &tree, &gone, &why);
+		if (status != RK_OK && query->subscribed)
+			status = rk_fail_plain(err, status, "%s", why.text);
 		/* Without that word the answer is still right. */
 		if (status != RK_OK && !query->subscribed) {
-			log_ev(RK_LOG_WARN, "list.subscribed", LOG_ERR(err));
+			log_ev(RK_LOG_WARN, "list.subscribed", LOG_ERR(&why));
 			status = RK_OK;
 		}
 	}

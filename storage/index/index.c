@@ -151,7 +151,10 @@ destroy(struct index *index, struct rk_err *err)
 enum rk_status
 index_reset(struct index *index, const struct rk_err *why, struct rk_err *err)
 {
-	struct rk_err reason = *why; /* may be the same as err */
+	struct rk_err reason = { .status = RK_CORRUPT, .text = "it is damaged" };
+
+	if (why != NULL)
+		reason = *why; /* may be the same as err */
 
 	log_ev(RK_LOG_WARN, "index.reset", LOG_S("path", index->dir), LOG_ERR(&reason));
 	return destroy(index, err);

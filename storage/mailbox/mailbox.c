@@ -120,6 +120,7 @@ reserve_keep(struct mailbox *mb, struct rk_arena *mem, struct rk_err *err)
 	struct index_info info;
 	struct rk_blob value;
 	char text[24];
+	struct rk_err why = { 0 };
 	enum rk_status status;
 
 	if (mb->reserve_none || mb->box.driver->attr_set == NULL)
@@ -130,7 +131,7 @@ reserve_keep(struct mailbox *mb, struct rk_arena *mem, struct rk_err *err)
 	value.data = text;
 	value.len =
 	    (size_t)snprintf(text, sizeof(text), "%" PRIu64, info.highest_modseq + RESERVE_STEP);
-	status = mb->box.driver->attr_set(mb->account, &at, RESERVE_ATTR, &value, err);
+	status = mb->box.driver->attr_set(mb->account, &at, RESERVE_ATTR, &value, &why);
 	if (status == RK_OK) {
 		mb->reserve = info.highest_modseq + RESERVE_STEP;
 		mb->reserve_read = true;
@@ -138,7 +139,7 @@ reserve_keep(struct mailbox *mb, struct rk_arena *mem, struct rk_err *err)
 	}
 	/* The clock in modseq_start still guards it. */
 	if (status != RK_UNSUPPORTED)
-		log_ev(RK_LOG_WARN, "mailbox.reserve", LOG_S("box", mb->name), LOG_ERR(err));
+		log_ev(RK_LOG_WARN, "mailbox.reserve", LOG_S("box", mb->name), LOG_ERR(&why));
 	mb->reserve_none = true;
 	return RK_OK;
 }
