@@ -144,11 +144,15 @@ maildir_box_open(
 	int dir;
 
 	status = maildir_dir_of(name, account->separator, mem, &path, err);
-	if (status == RK_INVALID)
-		status = rk_fail_plain(err, RK_NOTFOUND, "no mailbox can have the name");
 	if (status == RK_OK)
 		status = file_open_dir(account->root, path, &dir, err);
+	if (status == RK_NOTFOUND)
+		status = maildir_dir_raw(name, account->separator, mem, &path, err) == RK_OK
+		             ? file_open_dir(account->root, path, &dir, err)
+		             : RK_NOTFOUND;
 	arena_free(mem);
+	if (status == RK_INVALID)
+		status = rk_fail_plain(err, RK_NOTFOUND, "no mailbox can have the name");
 	/* A link or a file in a mailbox's place is no mailbox; which of them is nobody's business.
 	 */
 	if (status == RK_DENIED)

@@ -91,9 +91,17 @@ entry_take(struct rk_account *account, const struct dirent *entry, struct names 
 		return;
 	if (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN)
 		return;
-	if (!maildir_name_of(entry->d_name, account->separator, names->mem, &name) ||
-	    !is_mailbox(account->root, entry->d_name))
+	if (!is_mailbox(account->root, entry->d_name))
 		return;
+	if (!maildir_name_of(entry->d_name, account->separator, names->mem, &name)) {
+		/* Dovecot's directories of mailboxes being deleted start with two dots. */
+		if (entry->d_name[1] != '.' && !account->skipped_told) {
+			account->skipped_told = true;
+			rk_log(RK_LOG_WARN, "maildir.skipped",
+			    "%s holds mail, but no mailbox can have its name", entry->d_name);
+		}
+		return;
+	}
 	name_add(names, name, 0);
 	levels_add(names, name);
 }

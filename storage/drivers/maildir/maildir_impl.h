@@ -27,6 +27,7 @@ struct rk_account {
 	char separator; /* '/' (dots in names are escaped) or '.' */
 	uint32_t lock_timeout_ms;
 	bool readonly;
+	bool skipped_told; /* a directory that is no mailbox was logged */
 };
 
 struct rk_box {
@@ -55,6 +56,10 @@ bool maildir_name_parse(struct str file, struct maildir_name *out);
 
 /* "a/b" to ".a.b" ("." for INBOX), in `mem`. RK_INVALID: the store can't hold it. */
 RK_MUST_CHECK enum rk_status maildir_dir_of(const char *name, char separator, struct rk_arena *mem,
+    const char **dir_out, struct rk_err *err);
+/* The other spelling that such a directory may have: backslash and `~` unescaped. Looked for after
+ * the first, never made. */
+RK_MUST_CHECK enum rk_status maildir_dir_raw(const char *name, char separator, struct rk_arena *mem,
     const char **dir_out, struct rk_err *err);
 /* ".a.b" to "a/b"; false unless it is the one name of that directory. */
 bool maildir_name_of(const char *dir, char separator, struct rk_arena *mem, const char **name_out);

@@ -102,16 +102,19 @@ maildir_name_parse(struct str file, struct maildir_name *out)
 	return true;
 }
 
-/* One part of a mailbox name as it stands in a directory name (Dovecot's listescape). */
+/*
+ * One part of a mailbox name as it stands in a directory name: escaped as Dovecot's listescape
+ * does, or `raw`, with backslash and tilde as they are, as Dovecot writes them without it.
+ */
 static enum rk_status
-part_encode(struct str part, char separator, struct buf *out, struct rk_err *err)
+part_encode(struct str part, char separator, bool raw, struct buf *out, struct rk_err *err)
 {
 	struct buf escaped = BUF_INIT;
 	enum rk_status status;
 
 	for (size_t i = 0; i < part.n; i++) {
 		char c = part.p[i];
-		bool special = c == '.' || c == '\\' || (c == '~' && i == 0);
+		bool special = c == '.' || (!raw && (c == '\\' || (c == '~' && i == 0)));
 
 		if (special && separator == '.') {
 			if (c == '.') {
@@ -131,8 +134,8 @@ part_encode(struct str part, char separator, struct buf *out, struct rk_err *err
 	return status;
 }
 
-enum rk_status
-maildir_dir_of(const char *name, char separator, struct rk_arena *mem, const char **dir_out,
+static enum rk_status
+dir_of(const char *name, char separator, bool raw, struct rk_arena *mem, const char **dir_out,
     struct rk_err *err)
 {
 	struct buf dir = BUF_INIT;
@@ -148,7 +151,7 @@ maildir_dir_of(const char *name, char separator, struct rk_arena *mem, const cha
 			status = rk_fail_plain(err, RK_INVALID, "an empty part in a mailbox name");
 		buf_addc(&dir, '.');
 		if (status == RK_OK)
-			status = part_encode(part, separator, &dir, err);
+			status = part_encode(part, separator, raw, &dir, err);
 	}
 	if (status == RK_OK && (dir.len < 2 || dir.len > 255))
 		status = rk_fail_plain(err, RK_INVALID, "a mailbox name of %zu bytes", dir.len);
@@ -158,14 +161,21 @@ maildir_dir_of(const char *name, char separator, struct rk_arena *mem, const cha
 	return status;
 }
 
-static int
-hex_value(char c)
+enum rk_status
+maildir_dir_of(const char *name, char separator, struct rk_arena *mem, const char **dir_out,
+    struct rk_err *err)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+	return dir_of(name, separator, false, mem, dir_out, err);
 }
 
+enum rk_status
+maildir_dir_raw(const char *name, char separator, struct rk_arena *mem, const char **dir_out,
+    struct rk_err *err)
+{
+	return dir_of(name, separator, true, mem, dir_out, err);
+}
+
+/* Only the three escapes that part_encode writes are undone; any other backslash is one. */
 static bool
 part_decode(struct str part, char separator, struct buf *out)
 {
@@ -174,18 +184,20 @@ part_decode(struct str part, char separator, struct buf *out)
 	bool ok = part.n > 0 && mutf7_decode(part, &plain, &err) == RK_OK;
 
 	for (size_t i = 0; ok && i < plain.len; i++) {
-		int high, low;
+		const char *p = plain.data + i;
+		char c = *p;
 
-		if (plain.data[i] != '\\' || separator == '.') {
-			buf_addc(out, plain.data[i]);
-			continue;
+		if (c == '\\' && separator != '.' && plain.len - i >= 3) {
+			bool backslash = memcmp(p + 1, "5c", 2) == 0;
+
+			if (memcmp(p + 1, "2e", 2) == 0)
+				c = '.';
+			else if (memcmp(p + 1, "7e", 2) == 0)
+				c = '~';
+			if (c != '\\' || backslash)
+				i += 2;
 		}
-		high = i + 2 < plain.len ? hex_value(plain.data[i + 1]) : -1;
-		low = high >= 0 ? hex_value(plain.data[i + 2]) : -1;
-		ok = low >= 0 && high * 16 + low != '/' && high * 16 + low >= 0x20;
-		if (ok)
-			buf_addc(out, (char)(high * 16 + low));
-		i += 2;
+		buf_addc(out, c);
 	}
 	buf_clear(&plain);
 	return ok;
@@ -211,9 +223,12 @@ maildir_name_of(const char *dir, char separator, struct rk_arena *mem, const cha
 	     !str_iis(str_of(name.data, name.len), "INBOX");
 	if (ok) {
 		*name_out = rk_arena_dup(mem, name.data, name.len);
-		/* No directory has two names, no name two directories (V14). */
-		ok = maildir_dir_of(*name_out, separator, mem, &again, &err) == RK_OK &&
-		     strcmp(again, dir) == 0;
+		/* No directory has two names, and of two directories with one name the first
+		 * spelling counts (V14). */
+		ok = (maildir_dir_of(*name_out, separator, mem, &again, &err) == RK_OK &&
+			 strcmp(again, dir) == 0) ||
+		     (maildir_dir_raw(*name_out, separator, mem, &again, &err) == RK_OK &&
+			 strcmp(again, dir) == 0);
 	}
 	buf_clear(&name);
 	return ok;
