@@ -210,6 +210,7 @@ SyncState *
 def test_mutt_reads_the_inbox(served, tmp_path):
     pexpect = pytest.importorskip("pexpect")
     rc = tmp_path / "muttrc"
+    (tmp_path / "Mail").mkdir()
     rc.write_text("set ssl_starttls=no\nset ssl_force_tls=no\nset header_cache=\nset wait_key=no\n"
                   "set smart_wrap=no\nset pager_index_lines=0\nset imap_authenticators=login\n")
     child = pexpect.spawn("mutt", ["-R", "-n", "-F", str(rc), "-f",
