@@ -173,11 +173,12 @@ suspect_clear(struct index *index, struct rk_err *err)
 {
 	struct rk_err why = { .status = RK_CORRUPT, .text = "a process died in the index" };
 	enum rk_status status;
+	struct stat st;
 	int fd = open(index->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
 		return rk_fail(err, RK_TEMP, "open %s", index->dir);
-	if (faccessat(fd, SUSPECT, F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
+	if (fstatat(fd, SUSPECT, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		close(fd);
 		return RK_OK;
 	}

@@ -18,10 +18,10 @@
  *
  * A process opens an environment once (RK_INUSE otherwise) and never carries one over a fork.
  *
- * Sandbox (LMDB): read and write beneath dir's parent, system calls futex, fcntl, OFD and POSIX
- * locks, fstat and newfstatat, openat, mkdir, unlink, ftruncate, pread64, pwrite64, pwritev, lseek,
- * mmap, munmap, madvise, fdatasync, clock_nanosleep, uname and fstatfs; its robust mutexes need
- * set_robust_list only where threads start, which a worker never does.
+ * Sandbox (LMDB): everything but execution beneath dir's parent (make, remove, truncate); openat,
+ * close, newfstatat, fstatfs, uname, mkdir, unlink, ftruncate, fcntl (POSIX and OFD locks), poll,
+ * lseek, pread64, pwrite64, pwritev, writev, fdatasync, mmap, munmap, mprotect, madvise, getpid,
+ * futex. Its robust mutexes need set_robust_list only at a fork, which comes before the lock-down.
  */
 #ifndef KV_KV_H
 #define KV_KV_H

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -688,7 +689,97 @@ START_TEST(flipped_bytes_give_no_wrong_answer)
 }
 END_TEST
 
-UNIT_MAIN("index", random_deltas_against_the_model, a_stale_delta_is_refused,
+#ifndef __SANITIZE_ADDRESS__
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+#endif
+
+/* F24: out of memory is a failure or the end, never an empty index. */
+START_TEST(no_memory_is_no_empty_index)
+{
+#ifndef __SANITIZE_ADDRESS__
+	struct index *index;
+	int failed = 0;
+
+	model_start();
+	index = opened();
+	model_fill(index, 3000);
+	index_close(index);
+	for (rlim_t mib = 2; mib <= 140; mib += 3) {
+		pid_t pid = fork();
+		int status;
+
+		if (pid == 0) {
+			struct rlimit limit = { mib << 20, mib << 20 };
+			struct index_options o = { root, 2000 };
+			enum rk_status s;
+
+			close(STDERR_FILENO);
+			setrlimit(RLIMIT_AS, &limit);
+			if (index_open(&o, &index, NULL) != RK_OK)
+				_exit(1);
+			s = compare(index);
+			_exit(s == RK_OK ? 0 : s == RK_INVALID || s == RK_NOTFOUND ? 77 : 1);
+		}
+		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+		ck_assert_int_ne(WIFEXITED(status) ? WEXITSTATUS(status) : 1, 77);
+		failed += status != 0;
+	}
+	ck_assert_int_gt(failed, 0);
+	index = opened();
+	ck_assert_int_eq(compare(index), RK_OK);
+	index_close(index);
+	tmpdir_remove(root);
+#endif
+}
+END_TEST
+
+/* F10: what does not fit on the disk fails, and what was there stays. */
+START_TEST(a_full_disk_leaves_the_old_index)
+{
+	struct index *index;
+	int status;
+	pid_t pid;
+
+	model_start();
+	index = opened();
+	model_fill(index, 500);
+	index_close(index);
+	pid = fork();
+	if (pid == 0) {
+		struct rk_arena *mem = arena_new();
+		struct uidset none = UIDSET_INIT;
+		struct rlimit limit = { 128 << 10, 128 << 10 };
+		struct rk_delta d;
+		enum rk_status s;
+		bool changed;
+
+		signal(SIGXFSZ, SIG_IGN);
+		setrlimit(RLIMIT_FSIZE, &limit);
+		index = opened();
+		while (model.uidnext < 5900)
+			cell_new(model.uidnext++);
+		model.state++;
+		d = delta_make(mem, true, &none, &none);
+		s = index_apply(index, "INBOX", state_of(index, mem), &d, &changed, NULL);
+		_exit(s == RK_QUOTA || s == RK_TEMP ? 0 : 1);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	index = opened();
+	ck_assert_int_eq(compare(index), RK_OK);
+	model_fill(index, 3000);
+	ck_assert_int_eq(compare(index), RK_OK);
+	index_close(index);
+	tmpdir_remove(root);
+}
+END_TEST
+
+UNIT_MAIN("index", no_memory_is_no_empty_index, a_full_disk_leaves_the_old_index,
+    random_deltas_against_the_model, a_stale_delta_is_refused,
     another_uidvalidity_forgets_and_modseq_goes_on, a_renamed_keyword_is_a_change,
     sizes_are_kept_without_a_modseq, names_point_at_mailboxes, modseq_never_goes_back,
     the_log_of_expunges_stays_bounded_and_right, a_suspect_index_is_made_anew,
