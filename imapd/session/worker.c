@@ -170,7 +170,7 @@ worker_run(const struct worker_start *start)
 		session_refuse(start->client_fd, start->handoff.tag, status);
 		_exit(0);
 	}
-	log_ev(RK_LOG_INFO, "session.begin", LOG_U("uid", geteuid()));
+	log_ev(RK_LOG_INFO, "session.begin", LOG_U("uid", start->grant.uid));
 	session_run(&session);
 	account_close(session.account);
 	_exit(0);
