@@ -146,6 +146,8 @@ dir_of(const char *name, char separator, bool raw, struct rk_arena *mem, const c
 		*dir_out = ".";
 		return RK_OK;
 	}
+	if (rest.n == 0 || rest.p[rest.n - 1] == '/')
+		status = rk_fail_plain(err, RK_INVALID, "an empty part in a mailbox name");
 	while (status == RK_OK && str_split(&rest, '/', &part)) {
 		if (part.n == 0)
 			status = rk_fail_plain(err, RK_INVALID, "an empty part in a mailbox name");

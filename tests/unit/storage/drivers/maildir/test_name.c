@@ -74,6 +74,8 @@ START_TEST(mailbox_names_and_directories_match)
 	}
 	ck_assert_int_eq(maildir_dir_of("a.b", '.', mem, &out, &err), RK_INVALID);
 	ck_assert_int_eq(maildir_dir_of("a//b", '/', mem, &out, &err), RK_INVALID);
+	ck_assert_int_eq(maildir_dir_of("a/", '/', mem, &out, &err), RK_INVALID);
+	ck_assert_int_eq(maildir_dir_of("", '/', mem, &out, &err), RK_INVALID);
 	arena_free(mem);
 }
 END_TEST
