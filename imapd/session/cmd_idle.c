@@ -67,7 +67,8 @@ idle_step(struct session *s, struct command *c)
 	if (updates_step(s) == CMD_WAIT)
 		return CMD_WAIT;
 	if (s->state != ST_IDLE)
-		return reply_ok(s, NULL, "IDLE completed");
+		return s->idle_bad ? reply_bad(s, "DONE was expected")
+		                   : reply_ok(s, NULL, "IDLE completed");
 	if (s->sel.box == NULL || s->sync_at_ms == 0 || rk_clock_ms() < s->sync_at_ms)
 		return CMD_WAIT;
 	updates_sync(s, true);
@@ -81,10 +82,7 @@ idle_step(struct session *s, struct command *c)
 void
 idle_line(struct session *s, struct str line)
 {
-	if (!parse_done(line)) {
-		session_bye(s, NULL, "DONE is expected", "bad-idle");
-		return;
-	}
+	s->idle_bad = !parse_done(line);
 	idle_watch_close(s);
 	session_enter(s, s->sel.box != NULL ? ST_SELECTED : ST_NOT_SELECTED);
 }

@@ -92,8 +92,6 @@ answered(struct session *s)
 {
 	bool refused = s->run.verb != NULL && s->run.cond == RESP_BAD;
 
-	if (s->run.verb != NULL && !refused)
-		s->bad = 0;
 	dispatch_drop(s);
 	reader_next(s->in.reader);
 	s->active_ms = rk_clock_ms();

@@ -38,9 +38,10 @@ refuse(struct session *s, enum reader_step step)
 	bool too_big = step == READER_TOO_BIG;
 	bool fatal = reader_fatal(s->in.reader);
 
-	if (s->state == ST_IDLE) {
-		/* Not a tagged command: whatever it was, it is not DONE. */
-		session_bye(s, NULL, "DONE is expected", "bad-idle");
+	if (s->state == ST_IDLE && !fatal) {
+		/* Not a command with a tag, and not DONE whatever it was. */
+		reader_next(s->in.reader);
+		idle_line(s, STR_LIT(""));
 		return;
 	}
 	resp_tagged(out_buf(s->out), reader_tag(s->in.reader), RESP_BAD, too_big ? "TOOBIG" : NULL,

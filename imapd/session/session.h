@@ -22,7 +22,7 @@
 
 struct session_limits {
 	struct reader_limits reader;
-	uint32_t bad_commands; /* one after the other, then BYE */
+	uint32_t bad_commands; /* so many, then BYE */
 	int64_t idle_ms;       /* without a command: BYE */
 	int64_t notice_ms;     /* between two "Still here" during IDLE */
 	int64_t output_ms;     /* without the client taking anything: the end */

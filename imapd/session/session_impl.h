@@ -19,7 +19,7 @@ void session_enter(struct session *s, enum session_state new);
 /* "selected" and so on. Static. */
 const char *session_state_name(enum session_state state);
 
-/* The client's line during IDLE. */
+/* The client's line during IDLE, which it ends; any but DONE as a bad command. */
 void idle_line(struct session *s, struct str line);
 
 /* --- what a session holds, by lifetime --- */
@@ -79,8 +79,9 @@ struct input {
 struct session {
 	struct session_start at;
 	enum session_state state;
-	bool rev2;    /* ENABLE IMAP4rev2 */
-	uint32_t bad; /* bad commands one after the other */
+	bool rev2;     /* ENABLE IMAP4rev2 */
+	bool idle_bad; /* the last IDLE did not end with DONE */
+	uint32_t bad;  /* bad commands so far */
 	uint64_t commands;
 	struct input in;
 	struct out *out;
