@@ -98,6 +98,9 @@ control_take(struct logger *l)
 	case RK_AGAIN:
 		return;
 	default:
+		/* Our own end of the log socket would keep us waiting for ourselves. */
+		log_init(-1, "log", RK_LOG_INFO);
+		close(SERVICE_FD_LOG);
 		l->orphan = true;
 		return;
 	}

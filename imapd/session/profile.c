@@ -30,6 +30,7 @@ static const char *const syscalls[] = {
 	"inotify_add_watch",
 	"inotify_init1",
 	"inotify_rm_watch",
+	"kill",
 	"lseek",
 	"madvise",
 	"mkdir",

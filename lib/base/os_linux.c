@@ -136,13 +136,18 @@ os_landlock(const struct os_path_rule *rules, size_t n, bool tcp_denied, const c
 	return status;
 }
 
-/* Adds one call; memory that is to be executed is never allowed (W^X for good once locked down). */
+/*
+ * Adds one call. Memory that is to be executed is never allowed (W^X for good once locked down), and
+ * kill() only as the question whether a process lives.
+ */
 static int
 rule_add(scmp_filter_ctx ctx, uint32_t action, int nr)
 {
 	if (action == SCMP_ACT_ALLOW && (nr == SCMP_SYS(mmap) || nr == SCMP_SYS(mprotect)))
 		return seccomp_rule_add(
 		    ctx, action, nr, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	if (action == SCMP_ACT_ALLOW && nr == SCMP_SYS(kill))
+		return seccomp_rule_add(ctx, action, nr, 1, SCMP_A1(SCMP_CMP_EQ, 0));
 	return seccomp_rule_add(ctx, action, nr, 0);
 }
 

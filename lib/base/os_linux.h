@@ -34,7 +34,8 @@ enum os_unknown_syscall {
 };
 
 /* Allows the n system calls (names as libseccomp knows them) and no other; one that this
- * architecture lacks is skipped. mmap and mprotect are allowed without PROT_EXEC only. */
+ * architecture lacks is skipped. mmap and mprotect are allowed without PROT_EXEC
+ * only, kill with signal 0 only. */
 RK_MUST_CHECK enum rk_status os_seccomp(
     const char *const *syscalls, size_t n, enum os_unknown_syscall action, struct rk_err *err);
 

@@ -24,8 +24,11 @@ def test_v01_nothing_pipelined_before_the_handshake_is_read(server, tail):
         assert c.line().startswith(b"A1 OK")
         if cut < len(whole):
             # Clear text after the answer is no handshake: the connection ends without an answer.
-            c.send(whole[cut:])
-            c.send(b"\r\nA3 NOOP\r\n")
+            try:
+                c.send(whole[cut:])
+                c.send(b"\r\nA3 NOOP\r\n")
+            except OSError:
+                pass  # it was faster
             assert c.closed()
             assert b"A2 " not in c.buffer and b"A3 " not in c.buffer
         else:
@@ -76,7 +79,7 @@ def test_v02_nul_control_and_high_bytes_before_login(make_server):
                 c.sock.shutdown(socket.SHUT_WR)
                 c.closed(5)
                 assert b"Logged in" not in c.buffer
-    assert not server.log_lines("service.exit")
+    assert not server.log_lines("master.exit")
     with server.client() as c:
         c.login()
 
@@ -210,7 +213,7 @@ def test_v21_garbage_on_the_control_socket_hurts_only_its_sender(make_server):
     assert server.ctl_json("status")
     with server.client() as c:
         c.login()
-    assert not server.log_lines("service.exit")
+    assert not server.log_lines("master.exit")
 
 
 def test_limits_lines_commands_and_bad_commands(server):
@@ -220,9 +223,11 @@ def test_limits_lines_commands_and_bad_commands(server):
         assert b"OK" not in c.buffer
     with server.client() as c:
         for i in range(3):
-            c.send(b"x%d NONSENSE\r\n" % i)
+            assert c.command("NONSENSE")[1].startswith(b"BAD")
+        c.ok("NOOP")
+        c.send(b"last NONSENSE\r\n")
         assert c.closed()
-        assert c.buffer.count(b" BAD ") == 3 and b"* BYE" in c.buffer
+        assert b"* BYE" in c.buffer
     with server.client() as c:
         c.send(b"".join(b"n%d NOOP\r\n" % i for i in range(30)))
         assert c.closed()
@@ -232,7 +237,7 @@ def test_limits_lines_commands_and_bad_commands(server):
 def test_limit_bad_commands_after_login(server):
     with server.client() as c:
         c.login()
-        for i in range(19):
+        for i in range(20):
             assert c.command("NONSENSE")[1].startswith(b"BAD")
         c.ok("NOOP")
         c.send(b"last NONSENSE\r\n")
