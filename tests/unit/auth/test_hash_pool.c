@@ -120,6 +120,40 @@ START_TEST(verdicts_come)
 }
 END_TEST
 
+/* Each kind of hash, at the cost that administrators use, within the sandbox of a child. */
+START_TEST(every_scheme)
+{
+	/* clang-format off */
+	static const char *const fields[] = {
+		"{PLAIN}pass",
+		"$y$j9T$abcdefgh$uNmuEpaXZTUTUmiw8Yq8vTWwbnSKsVKpHmaVWQBlBw9",
+		"$2b$10$abcdefghijklmnopqrstuusuETGvnlPVzFYfuYG6cxl4H6rDf2gdm",
+		"$6$saltsalt$x",
+		"{ARGON2ID}$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+		"{ARGON2ID}$argon2id$v=19$m=262144,t=1,p=4$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+		"{SCRAM-SHA-256}4096,MDEyMzQ1Njc4OWFiY2RlZg==,uqUSh1GvuL8i83JY1mnVrH+TL9VHnef3HuBQHNGpvQU=,"
+		"1kywqmWCQH9HLTUAdcM4kiWQfXMVXmFBjj5U3NJiSu8=",
+	};
+	/* clang-format on */
+	size_t n = sizeof(fields) / sizeof(fields[0]);
+
+	made(2, 16);
+	for (size_t i = 0; i < n; i++) {
+		struct stored stored;
+
+		ck_assert_int_eq(stored_parse(str_from(fields[i]), &stored, NULL), RK_OK);
+		ck_assert_int_eq(
+		    hash_pool_verify(pool, i + 1, &stored, str_from("pa\xc3\x9fword"), NULL),
+		    RK_OK);
+	}
+	run_until((unsigned)n);
+	for (size_t i = 0; i < n; i++)
+		ck_assert_msg(verdicts[i + 1] == VERDICT_NO, "%s: %d", fields[i], verdicts[i + 1]);
+	ck_assert_uint_eq(stats().lost, 0);
+	gone();
+}
+END_TEST
+
 START_TEST(keys_come)
 {
 	struct scram_keys keys = { .iterations = 4096, .salt_len = 16 }, want;
@@ -275,5 +309,5 @@ START_TEST(not_a_job)
 }
 END_TEST
 
-UNIT_MAIN("hash_pool", verdicts_come, keys_come, queue_is_bounded, cancelled, child_killed,
-    forker_killed, not_a_job)
+UNIT_MAIN("hash_pool", verdicts_come, every_scheme, keys_come, queue_is_bounded, cancelled,
+    child_killed, forker_killed, not_a_job)
