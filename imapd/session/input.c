@@ -27,7 +27,7 @@ void
 input_bad(struct session *s)
 {
 	s->bad++;
-	if (s->bad >= s->at.limits->bad_commands && s->state != ST_LOGOUT)
+	if (s->bad > s->at.limits->bad_commands && s->state != ST_LOGOUT)
 		session_bye(s, NULL, "Too many bad commands", "bad-commands");
 }
 
