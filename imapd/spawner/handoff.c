@@ -1,5 +1,6 @@
 #include "imapd/spawner/spawner_impl.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,6 +29,10 @@ pending_end(struct spawner *s, struct pending *p, enum rk_status status)
 	close(p->client_fd);
 	explicit_bzero(&p->handoff, sizeof(p->handoff));
 	p->client_fd = -1;
+	if (p->granted != NULL)
+		s->nwaiting--;
+	free(p->granted);
+	p->granted = NULL;
 }
 
 static void
@@ -106,7 +111,7 @@ pending_of(struct spawner *s, uint32_t authd, uint64_t id)
 	if (id >= PENDING_MAX)
 		return NULL;
 	p = &s->pending[id];
-	return p->client_fd >= 0 && p->authd == authd ? p : NULL;
+	return p->client_fd >= 0 && p->authd == authd && p->granted == NULL ? p : NULL;
 }
 
 static enum rk_status
@@ -147,13 +152,49 @@ limits_check(struct spawner *s, const struct grant *g, const struct handoff *h, 
 		    per_address, h->remote.address);
 	if (crashed_wait(s, g->user, now) > 0)
 		return rk_fail_plain(err, RK_TEMP, "workers of %s crashed lately", g->user);
+	return RK_OK;
+}
+
+/* Whether a fork may be made now: so many in a second, the others wait for the next one. */
+static bool
+fork_turn(struct spawner *s)
+{
+	int64_t now = rk_clock_ms();
+
 	if (now - s->fork_window_ms >= 1000) {
 		s->fork_window_ms = now;
 		s->forks = 0;
 	}
-	if (s->forks >= (uint32_t)conf_int(s->conf, NULL, "imapd.forks_per_second"))
-		return rk_fail_plain(err, RK_TEMP, "%u forks in this second", s->forks);
-	return RK_OK;
+	return s->forks < (uint32_t)conf_int(s->conf, NULL, "imapd.forks_per_second");
+}
+
+static void
+spawn(struct spawner *s, struct pending *p, const struct grant *grant)
+{
+	struct rk_err err;
+	enum rk_status status = limits_check(s, grant, &p->handoff, &err);
+
+	if (status == RK_OK)
+		status = worker_spawn(s, &p->handoff, grant, p->client_fd, &err);
+	if (status == RK_OK)
+		pending_end(s, p, RK_OK);
+	else
+		pending_fail(s, p, &err);
+}
+
+static void
+wait_for_turn(struct spawner *s, struct pending *p, const struct grant *grant)
+{
+	struct rk_err err;
+
+	p->granted = malloc(sizeof(*grant));
+	if (p->granted == NULL) {
+		rk_fail_plain(&err, RK_TEMP, "no memory for a login that has to wait");
+		pending_fail(s, p, &err);
+		return;
+	}
+	*p->granted = *grant;
+	s->nwaiting++;
 }
 
 void
@@ -170,14 +211,12 @@ handoff_granted(struct spawner *s, uint32_t authd, struct msg_in *m)
 		return;
 	if (status == RK_OK)
 		status = grant_check(s, &grant, &err);
-	if (status == RK_OK)
-		status = limits_check(s, &grant, &p->handoff, &err);
-	if (status == RK_OK)
-		status = worker_spawn(s, &p->handoff, &grant, p->client_fd, &err);
-	if (status == RK_OK)
-		pending_end(s, p, RK_OK);
-	else
+	if (status != RK_OK)
 		pending_fail(s, p, &err);
+	else if (s->nwaiting == 0 && fork_turn(s))
+		spawn(s, p, &grant);
+	else
+		wait_for_turn(s, p, &grant);
 }
 
 void
@@ -202,19 +241,29 @@ handoff_authd_gone(struct spawner *s, uint32_t authd)
 
 	rk_fail_plain(&err, RK_TEMP, "authd went away");
 	for (size_t i = 0; i < PENDING_MAX; i++) {
-		if (s->pending[i].client_fd >= 0 && s->pending[i].authd == authd)
+		if (s->pending[i].client_fd >= 0 && s->pending[i].authd == authd &&
+		    s->pending[i].granted == NULL)
 			pending_fail(s, &s->pending[i], &err);
 	}
 }
 
 void
-handoff_expire(struct spawner *s, int64_t now_ms)
+handoff_tick(struct spawner *s, int64_t now_ms)
 {
 	struct rk_err err;
 
-	rk_fail_plain(&err, RK_TEMP, "authd did not answer");
 	for (size_t i = 0; i < PENDING_MAX; i++) {
-		if (s->pending[i].client_fd >= 0 && s->pending[i].deadline_ms < now_ms)
-			pending_fail(s, &s->pending[i], &err);
+		struct pending *p = &s->pending[i];
+
+		if (p->client_fd < 0)
+			continue;
+		if (p->deadline_ms < now_ms) {
+			rk_fail_plain(&err, RK_TEMP, "%s",
+			    p->granted != NULL ? "too many logins at once"
+					       : "authd did not answer");
+			pending_fail(s, p, &err);
+		} else if (p->granted != NULL && fork_turn(s)) {
+			spawn(s, p, p->granted);
+		}
 	}
 }

@@ -14,6 +14,7 @@
 
 #define EVENTS 64
 #define TICK_MS 1000
+#define TURN_MS 20 /* while a fork waits for its turn */
 
 static void
 kick_requested(struct spawner *s, struct msg_in *m)
@@ -146,13 +147,13 @@ loop(struct spawner *s)
 	struct epoll_event events[EVENTS];
 
 	while (!s->draining || s->nworkers > 0) {
-		int n = epoll_wait(s->epoll, events, EVENTS, TICK_MS);
+		int n = epoll_wait(s->epoll, events, EVENTS, s->nwaiting > 0 ? TURN_MS : TICK_MS);
 
 		if (n < 0 && errno != EINTR)
 			rk_bug("epoll_wait: %s", strerror(errno));
 		for (int i = 0; i < n; i++)
 			event_handle(s, &events[i]);
-		handoff_expire(s, rk_clock_ms());
+		handoff_tick(s, rk_clock_ms());
 		if (s->renew && !s->draining && !pending_any(s))
 			spawner_renew(s);
 	}

@@ -46,6 +46,7 @@ struct pending {
 	uint64_t gate_id;
 	int64_t deadline_ms;
 	struct handoff handoff;
+	struct grant *granted; /* redeemed, waits for its turn to be forked; NULL before */
 };
 
 struct crashed {
@@ -68,6 +69,7 @@ struct spawner {
 	struct crashed *crashed; /* CRASHED_MAX */
 	int epoll;
 	int signals;
+	uint32_t nwaiting; /* of the pending: those that are granted */
 	bool draining;
 	bool unprivileged;
 	bool renew;             /* a worker crashed: re-execute for a fresh address layout */
@@ -104,9 +106,10 @@ void peer_send(struct spawner *s, uint32_t index, const struct msg_out *m);
 void handoff_begin(struct spawner *s, uint32_t gate, struct msg_in *m);
 void handoff_granted(struct spawner *s, uint32_t authd, struct msg_in *m);
 void handoff_refused(struct spawner *s, uint32_t authd, struct msg_in *m);
-/* Fails what waited for a peer that is gone, or for too long. */
+/* Fails what waited for a peer that is gone. */
 void handoff_authd_gone(struct spawner *s, uint32_t authd);
-void handoff_expire(struct spawner *s, int64_t now_ms);
+/* Forks whose turn it is; fails what waited for too long. */
+void handoff_tick(struct spawner *s, int64_t now_ms);
 
 /* spawn.c: index directory and fork. RK_LIMIT, RK_TEMP. */
 RK_MUST_CHECK enum rk_status worker_spawn(struct spawner *s, const struct handoff *handoff,
