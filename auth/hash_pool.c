@@ -309,29 +309,30 @@ hash_forker_start(const struct lockdown *how, int *fd_out, struct rk_err *err)
 }
 
 enum rk_status
-hash_pool_new(struct event_base *base, int forker_fd, uint32_t children, uint32_t queue,
-    hash_done done, void *arg, struct hash_pool **out_pool, struct rk_err *err)
+hash_pool_new(struct event_base *base, const struct hash_setup *setup, struct hash_pool **out_pool,
+    struct rk_err *err)
 {
-	struct hash_pool *pool = calloc(1, sizeof(*pool) + children * sizeof(pool->children[0]));
+	uint32_t n = setup->children;
+	struct hash_pool *pool = calloc(1, sizeof(*pool) + n * sizeof(pool->children[0]));
 
 	if (pool != NULL) {
 		pool->forker_ev =
-		    event_new(base, forker_fd, EV_READ | EV_PERSIST, forker_readable, pool);
+		    event_new(base, setup->forker_fd, EV_READ | EV_PERSIST, forker_readable, pool);
 		pool->replace_ev = evtimer_new(base, replace_due, pool);
 	}
 	if (pool == NULL || pool->forker_ev == NULL || pool->replace_ev == NULL) {
 		free(pool);
-		close(forker_fd);
-		return rk_fail(err, RK_TEMP, "a pool of %u hash children", (unsigned)children);
+		close(setup->forker_fd);
+		return rk_fail(err, RK_TEMP, "a pool of %u hash children", (unsigned)n);
 	}
 	pool->base = base;
-	pool->done = done;
-	pool->arg = arg;
-	pool->forker = forker_fd;
+	pool->done = setup->done;
+	pool->arg = setup->arg;
+	pool->forker = setup->forker_fd;
 	pool->last = &pool->first;
-	pool->queue_max = queue;
-	pool->nchildren = children;
-	for (uint32_t i = 0; i < children; i++)
+	pool->queue_max = setup->queue;
+	pool->nchildren = n;
+	for (uint32_t i = 0; i < n; i++)
 		pool->children[i] = (struct child){ .pool = pool, .fd = -1 };
 	event_add(pool->forker_ev, NULL);
 	replace_due(-1, 0, pool);

@@ -23,10 +23,17 @@ typedef void (*hash_done)(void *arg, uint64_t id, const struct hash_answer *answ
 RK_MUST_CHECK enum rk_status hash_forker_start(
     const struct lockdown *how, int *fd_out, struct rk_err *err);
 
-/* A pool of `children` that waits with at most `queue` jobs; takes `forker_fd`. */
-RK_MUST_CHECK enum rk_status hash_pool_new(struct event_base *base, int forker_fd,
-    uint32_t children, uint32_t queue, hash_done done, void *arg, struct hash_pool **out,
-    struct rk_err *err);
+struct hash_setup {
+	int forker_fd;     /* of hash_forker_start; taken */
+	uint32_t children; /* how many */
+	uint32_t queue;    /* jobs that may wait for one */
+	hash_done done;
+	void *arg;
+};
+
+/* A pool in the loop `base`. */
+RK_MUST_CHECK enum rk_status hash_pool_new(struct event_base *base, const struct hash_setup *setup,
+    struct hash_pool **out, struct rk_err *err);
 void hash_pool_free(struct hash_pool *pool);
 
 /* Whether `password` matches `stored`; both are copied. RK_LIMIT: the queue is full. */

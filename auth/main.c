@@ -153,6 +153,13 @@ static enum rk_status
 objects_make(struct authd *a, const struct start *s, struct rk_err *err)
 {
 	const struct conf *conf = s->conf;
+	struct hash_setup hash = {
+		.forker_fd = s->forker,
+		.children = children_wanted(conf),
+		.queue = (uint32_t)conf_int(conf, NULL, "auth.hash_queue"),
+		.done = request_hash_done,
+		.arg = a,
+	};
 	enum rk_status status;
 
 	a->base = event_base_new();
@@ -171,9 +178,7 @@ objects_make(struct authd *a, const struct start *s, struct rk_err *err)
 	if (status == RK_OK)
 		status = links_new(a, &a->links, err);
 	if (status == RK_OK)
-		status = hash_pool_new(a->base, s->forker, children_wanted(conf),
-		    (uint32_t)conf_int(conf, NULL, "auth.hash_queue"), request_hash_done, a,
-		    &a->pool, err);
+		status = hash_pool_new(a->base, &hash, &a->pool, err);
 	return status;
 }
 

@@ -41,7 +41,7 @@ made(uint32_t children, uint32_t queue)
 		.empty_dir = "/",
 	};
 	struct rk_err err = { 0 };
-	int forker;
+	struct hash_setup setup = { .children = children, .queue = queue, .done = done };
 
 	/* As root a forker wants an account of its own. */
 	if (how.uid == 0)
@@ -51,9 +51,8 @@ made(uint32_t children, uint32_t queue)
 	answers = 0;
 	log_init(-1, "test", RK_LOG_ERROR);
 	base = event_base_new();
-	ck_assert_msg(hash_forker_start(&how, &forker, &err) == RK_OK, "%s", err.text);
-	ck_assert_int_eq(
-	    hash_pool_new(base, forker, children, queue, done, NULL, &pool, NULL), RK_OK);
+	ck_assert_msg(hash_forker_start(&how, &setup.forker_fd, &err) == RK_OK, "%s", err.text);
+	ck_assert_int_eq(hash_pool_new(base, &setup, &pool, NULL), RK_OK);
 }
 
 static void

@@ -64,11 +64,12 @@ pool_make(uint32_t queue)
 		.gid = geteuid() == 0 ? 61102 : getegid(),
 		.empty_dir = "/",
 	};
-	int forker;
+	struct hash_setup hash = {
+		.children = 2, .queue = queue, .done = request_hash_done, .arg = &a
+	};
 
-	ck_assert_int_eq(hash_forker_start(&how, &forker, NULL), RK_OK);
-	ck_assert_int_eq(
-	    hash_pool_new(a.base, forker, 2, queue, request_hash_done, &a, &a.pool, NULL), RK_OK);
+	ck_assert_int_eq(hash_forker_start(&how, &hash.forker_fd, NULL), RK_OK);
+	ck_assert_int_eq(hash_pool_new(a.base, &hash, &a.pool, NULL), RK_OK);
 }
 
 static void
