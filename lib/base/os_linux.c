@@ -147,7 +147,7 @@ rule_add(scmp_filter_ctx ctx, uint32_t action, int nr)
 		return seccomp_rule_add(
 		    ctx, action, nr, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	if (action == SCMP_ACT_ALLOW && nr == SCMP_SYS(kill))
-		return seccomp_rule_add(ctx, action, nr, 1, SCMP_A1(SCMP_CMP_EQ, 0));
+		return seccomp_rule_add(ctx, action, nr, 1, SCMP_A1(SCMP_CMP_EQ, 0, 0));
 	return seccomp_rule_add(ctx, action, nr, 0);
 }
 
