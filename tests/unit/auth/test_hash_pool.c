@@ -130,8 +130,8 @@ START_TEST(every_scheme)
 		"$6$saltsalt$x",
 		"{ARGON2ID}$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
 		"{ARGON2ID}$argon2id$v=19$m=262144,t=1,p=4$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
-		"{SCRAM-SHA-256}4096,MDEyMzQ1Njc4OWFiY2RlZg==,uqUSh1GvuL8i83JY1mnVrH+TL9VHnef3HuBQHNGpvQU=,"
-		"1kywqmWCQH9HLTUAdcM4kiWQfXMVXmFBjj5U3NJiSu8=",
+		("{SCRAM-SHA-256}4096,MDEyMzQ1Njc4OWFiY2RlZg==,uqUSh1GvuL8i83JY1mnVrH+TL9VHnef3HuBQHNGpvQU=,"
+		"1kywqmWCQH9HLTUAdcM4kiWQfXMVXmFBjj5U3NJiSu8="),
 	};
 	/* clang-format on */
 	size_t n = sizeof(fields) / sizeof(fields[0]);
