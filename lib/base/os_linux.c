@@ -137,8 +137,8 @@ os_landlock(const struct os_path_rule *rules, size_t n, bool tcp_denied, const c
 }
 
 /*
- * Adds one call. Memory that is to be executed is never allowed (W^X for good once locked down), and
- * kill() only as the question whether a process lives.
+ * Adds one call. Memory that is to be executed is never allowed (W^X for good once locked down),
+ * and kill() only as the question whether a process lives.
  */
 static int
 rule_add(scmp_filter_ctx ctx, uint32_t action, int nr)

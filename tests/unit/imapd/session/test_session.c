@@ -251,7 +251,7 @@ START_TEST(limits_are_answered_in_step)
 	static char line[70000];
 
 	harness_init(&h);
-	h.limits.bad_commands = 6;
+	h.limits.bad_commands = 5;
 	harness_start(&h);
 	memset(line, 'x', sizeof(line));
 	memcpy(line, "a NOOP ", 7);
