@@ -306,7 +306,8 @@ fetch_step(struct session *s, struct command *c)
 	struct fetch_run *f = s->run.state;
 
 	while (s->run.inside || f->i < f->n || batch_read(s, f)) {
-		if (out_full(s->out))
+		/* Between two responses the server may end the session. */
+		if (out_full(s->out) || (s->stop_at_ms != 0 && !s->run.inside))
 			return CMD_WAIT;
 		if (!s->run.inside) {
 			message_begin(s, cf, f, &f->records[f->i]);
