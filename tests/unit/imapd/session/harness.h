@@ -15,6 +15,9 @@ struct harness {
 	int spawner;
 	int hub;
 	struct score score;
+	unsigned char heard[65536]; /* received, taken from pos to len */
+	size_t pos;
+	size_t len;
 };
 
 /* The fake store with an empty INBOX, and the limits of the default configuration. */

@@ -199,7 +199,7 @@ large_make(char *lf, char *crlf, size_t stored)
 	return n;
 }
 
-#define LARGE ((size_t)3 * 1024 * 1024)
+#define LARGE ((size_t)1024 * 1024)
 
 static void
 large(enum rk_eol eol)
