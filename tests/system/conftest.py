@@ -6,7 +6,7 @@ import rookery
 
 
 def pytest_configure(config):
-    for line in ("root_only: needs root (real change of uid)",
+    for line in ("root_only: needs root (other uids, or a look into processes that are not dumpable)",
                  "plain_only: needs the plain build (the sanitizer build has no sandbox)"):
         config.addinivalue_line("markers", line)
 
@@ -14,7 +14,7 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("root_only") and not rookery.ROOT:
-            item.add_marker(pytest.mark.skip(reason="needs root: processes change to uids of their own"))
+            item.add_marker(pytest.mark.skip(reason="needs root: other uids, or a look into processes that are not dumpable"))
         if item.get_closest_marker("plain_only") and rookery.SANITIZED:
             item.add_marker(pytest.mark.skip(reason="the sanitizer build has no Landlock, seccomp and limits"))
 

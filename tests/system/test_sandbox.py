@@ -84,6 +84,7 @@ def kind(target):
     return target.split(":")[0] if ":[" in target else target
 
 
+@pytest.mark.root_only
 def test_s02_open_descriptors_of_each_process(running):
     """Nothing but the documented kinds, and no listening socket where none belongs."""
     listening = set()
@@ -113,6 +114,7 @@ def test_s02_open_descriptors_of_each_process(running):
                 assert k in ("socket", "memfd", "eventpoll", "signalfd"), (role, fd, target)
 
 
+@pytest.mark.root_only
 def test_s02_a_worker_has_only_its_own_users_files(running):
     for p in running.workers():
         targets = " ".join(p.fds().values())

@@ -116,6 +116,7 @@ def test_three_crashes_hold_one_user_off_and_no_other(busy):
         assert c.command("LOGIN user2 pass")[1].startswith(b"OK")
 
 
+@pytest.mark.root_only
 def test_the_spawner_renews_itself_after_a_crash_and_keeps_its_workers(busy):
     keeper = busy.client()
     keeper.login("user2")
