@@ -282,6 +282,12 @@ os_chroot(const char *path, struct rk_err *err)
 	return RK_OK;
 }
 
+#ifdef ROOKERY_SANITIZE
+static const unsigned long dumpable = 1; /* LeakSanitizer looks at its process as a debugger does */
+#else
+static const unsigned long dumpable = 0;
+#endif
+
 enum rk_status
 os_harden(struct rk_err *err)
 {
@@ -291,7 +297,7 @@ os_harden(struct rk_err *err)
 		return rk_fail(err, RK_TEMP, "no_new_privs");
 	if (setrlimit(RLIMIT_CORE, &none) < 0)
 		return rk_fail(err, RK_TEMP, "core limit");
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+	if (prctl(PR_SET_DUMPABLE, dumpable, 0, 0, 0) < 0)
 		return rk_fail(err, RK_TEMP, "not dumpable");
 	return RK_OK;
 }

@@ -7,7 +7,8 @@
 #include "lib/base/log.h"
 
 #ifdef ROOKERY_SANITIZE
-static const bool sanitized = true; /* the sanitizers' own calls and shadow memory need room */
+static const bool sanitized = true; /* the sanitizers' own calls, shadow memory and leak check (a
+                                       helper process, /proc) need room */
 #else
 static const bool sanitized = false;
 #endif
@@ -76,7 +77,7 @@ identity_change(const struct profile *p, const struct lockdown *how, struct rk_e
 	enum rk_status status = RK_OK;
 	bool root = geteuid() == 0;
 
-	if (root && p->chroot_empty)
+	if (root && p->chroot_empty && !sanitized)
 		status = os_chroot(how->empty_dir, err);
 	/* Capabilities that stay have to survive the change of uid; nobody who changes keeps any.
 	 */

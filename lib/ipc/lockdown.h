@@ -43,8 +43,9 @@ struct lockdown {
 
 /*
  * Applies the profile; there is no way back. Started without root, uid, chroot and capabilities are
- * left as they are (nothing to give up) and the rest is applied. In a sanitizer build Landlock,
- * seccomp and memory limits are left out (ROOKERY_SANITIZE), logged once. Any failure that the mode
+ * left as they are (nothing to give up) and the rest is applied. In a sanitizer build chroot,
+ * Landlock, seccomp and the limits of memory and processes are left out (ROOKERY_SANITIZE), and the
+ * process stays dumpable: LeakSanitizer looks at it as a debugger does. Any failure that the mode
  * does not forgive must end the process: half-dropped, nothing is served.
  */
 RK_MUST_CHECK enum rk_status service_lock_down(
