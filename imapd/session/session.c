@@ -99,14 +99,13 @@ turn(struct session *s)
 		return false;
 	if (reads_input(s) && input_step(s))
 		return true;
-	if (s->run.verb != NULL && out_ready(s->out))
-		return dispatch_continue(s);
 	if (reads_input(s) && s->in.end && s->in.pos == s->in.len) {
 		/* The client closed its side: what it asked for is answered, then we close too. */
 		session_break(s, "closed");
 		s->end_at_ms += s->at.limits->output_ms;
+		return false;
 	}
-	return false;
+	return s->run.verb != NULL && out_ready(s->out) && dispatch_continue(s);
 }
 
 static void

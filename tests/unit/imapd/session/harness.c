@@ -3,49 +3,24 @@
 #include <check.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/base/arena.h"
 #include "lib/ipc/sock.h"
-#include "tests/unit/storage/tmpdir.h"
+#include "tests/unit/imapd/session/store.h"
 
 #define PATIENCE_MS 10000
 
-static char root[64];
-static struct conf *conf;
 static pthread_t thread;
-
-static void
-conf_make(void)
-{
-	struct rk_arena *mem = arena_new();
-	struct conf_problems problems;
-	struct rk_err err = { 0 };
-	char path[100];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/rookery.conf", root);
-	f = fopen(path, "we");
-	ck_assert_ptr_nonnull(f);
-	fputs("storage \"s\" { driver = \"fake\" path = \"/srv/mail\" }\n", f);
-	fclose(f);
-	ck_assert_msg(conf_load(path, mem, &conf, &problems, &err) == RK_OK, "%s", err.text);
-	arena_free(mem);
-}
 
 void
 harness_init(struct harness *h)
 {
 	memset(h, 0, sizeof(*h));
-	tmpdir_make(root, sizeof(root));
-	fake_reset();
-	registry_add(&fake_driver);
-	conf_make();
-	session_limits_read(conf, &h->limits);
+	store_begin();
+	store_limits(&h->limits);
 }
 
 static void *
@@ -61,7 +36,6 @@ run(void *arg)
 void
 harness_start(struct harness *h)
 {
-	struct account_spec spec = { "u", "/home/u", "", NULL, 0, root };
 	struct rk_err err = { 0 };
 	int client[2], spawner[2], hub[2];
 
@@ -69,7 +43,7 @@ harness_start(struct harness *h)
 	ck_assert(ipc_pair(spawner, &err) == RK_OK && ipc_pair(hub, &err) == RK_OK);
 	ck_assert(ipc_nonblock(client[1], true, &err) == RK_OK);
 	ck_assert(ipc_nonblock(spawner[1], true, &err) == RK_OK);
-	ck_assert_msg(account_open(conf, &spec, &h->start.account, &err) == RK_OK, "%s", err.text);
+	h->start.account = store_open();
 	h->client = client[0];
 	h->spawner = spawner[0];
 	h->hub = hub[0];
@@ -98,10 +72,7 @@ harness_end(struct harness *h)
 	shut(&h->spawner);
 	shut(&h->hub);
 	close(h->start.spawner_fd);
-	account_close(h->start.account);
-	conf_free(conf);
-	fake_reset();
-	tmpdir_remove(root);
+	store_end(h->start.account);
 }
 
 void

@@ -348,9 +348,9 @@ START_TEST(a_client_that_hangs_up_gets_its_answers)
 {
 	harness_init(&h);
 	harness_start(&h);
-	say(&h, "a NOOP\r\nb NOOP\r\nc NO");
+	say(&h, "a NOOP\r\nb NOOP\r\nc IDLE\r\nDO");
 	shutdown(h.client, SHUT_WR);
-	hear(&h, "a OK NOOP completed\r\nb OK NOOP completed\r\n");
+	hear(&h, "a OK NOOP completed\r\nb OK NOOP completed\r\n+ idling\r\n");
 	hear_end(&h);
 	harness_end(&h);
 }
