@@ -1,5 +1,5 @@
 # Sourced by demo and check: installs the Debian packages that are missing.
-# shellcheck shell=sh
+# shellcheck shell=bash
 
 BUILD_PACKAGES="gcc make autoconf automake libtool pkg-config libc6-dev linux-libc-dev libssl-dev \
 liblmdb-dev libgsasl-dev libcrypt-dev libargon2-dev libconfuse-dev libevent-dev libseccomp-dev"
@@ -10,7 +10,7 @@ xz-utils git iproute2"
 
 # packages_need NAME...: installs those that are not there; an ordinary user without sudo is told.
 packages_need() {
-	missing=
+	local missing= package sudo
 	for package in "$@"; do
 		case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) in
 		installed) ;;
@@ -35,14 +35,15 @@ packages_need() {
 		>&2 </dev/null
 }
 
-# reachable DIR: whether accounts other than ours can get to DIR.
-reachable() {
-	dir=$(cd "$1" && pwd -P) || return 1
-	while [ "$dir" != / ]; do
-		case $(stat -c %A "$dir") in
+# reachable DIR: whether accounts other than ours can get to DIR. In a subshell: no variable of the
+# caller is touched.
+reachable() (
+	at=$(cd "$1" && pwd -P) || exit 1
+	while [ "$at" != / ]; do
+		case $(stat -c %A "$at") in
 		?????????[xt]) ;;
-		*) return 1 ;;
+		*) exit 1 ;;
 		esac
-		dir=$(dirname "$dir")
+		at=$(dirname "$at")
 	done
-}
+)

@@ -64,7 +64,7 @@ service imap-login {{
         self.process = subprocess.Popen(["/usr/sbin/dovecot", "-F", "-c", self.conf], start_new_session=True,
                                         stdout=open(self.dir / "out", "wb"), stderr=subprocess.STDOUT)
         ready = wait_for(self._answers, 20)
-        assert ready, (self.dir / "out").read_text() + (self.dir / "log").read_text()
+        assert ready, [f.read_text(errors="replace") for f in (self.dir / "out", self.dir / "log") if f.exists()]
 
     def _answers(self):
         try:

@@ -117,6 +117,7 @@ def test_three_crashes_hold_one_user_off_and_no_other(busy):
 
 
 @pytest.mark.root_only
+@pytest.mark.plain_only
 def test_the_spawner_renews_itself_after_a_crash_and_keeps_its_workers(busy):
     keeper = busy.client()
     keeper.login("user2")
