@@ -231,6 +231,11 @@ sink_line(struct sink *s, const char *line, size_t n, int64_t now)
 	if (n > LOG_LINE_MAX)
 		n = LOG_LINE_MAX;
 	memcpy(ended, line, n);
+	/* A process that was taken over writes here too: one datagram is one line (V16). */
+	for (size_t i = 0; i + 1 < n; i++) {
+		if ((unsigned char)ended[i] < 0x20 || ended[i] == 0x7f)
+			ended[i] = '?';
+	}
 	if (n == 0 || ended[n - 1] != '\n')
 		ended[n++] = '\n';
 	if (s->lost_now > 0 && sink_say(s, "log.lost", LOG_U("lost", s->lost_now)))

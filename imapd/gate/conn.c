@@ -209,7 +209,7 @@ conn_bye(struct conn *c, const char *text)
 	if (!c->pre->closing)
 		preauth_bye(c->pre, text);
 	wait_forget(c);
-	limits_release(c->gate->limits, &c->hold);
+	/* The hold stays until the end: one who lingers still counts for its address. */
 	conn_enter(c, CONN_FLUSH);
 	conn_deadline(c, rk_clock_ms() + FLUSH_MS);
 	conn_run(c);

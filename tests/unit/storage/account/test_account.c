@@ -200,7 +200,6 @@ START_TEST(wildcards_cost_linear_time)
 {
 	static const char *const units[] = { "%*", "%a", "*a", "%a*a" };
 	char name[256];
-	clock_t start;
 
 	mem = arena_new();
 	memset(name, 'a', 255);
@@ -214,12 +213,14 @@ START_TEST(wildcards_cost_linear_time)
 			strcat(pattern, units[u]);
 		strcat(pattern, "c");
 		m = match_new(STR_LIT(""), str_from(pattern), mem);
-		start = clock();
+#ifndef __SANITIZE_ADDRESS__
+		clock_t start = clock();
+#endif
 		for (int i = 0; i < 100000; i++)
 			hits += match_name(m, str_of(name, 255));
 		ck_assert_uint_eq(hits, 0);
 #ifndef __SANITIZE_ADDRESS__
-		ck_assert_int_le((clock() - start) / (CLOCKS_PER_SEC / 1000), 1000);
+		ck_assert_int_le((clock() - start) / (CLOCKS_PER_SEC / 1000), 5000);
 #endif
 	}
 	arena_free(mem);
