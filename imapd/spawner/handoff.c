@@ -67,7 +67,8 @@ redeem(struct spawner *s, struct pending *p)
 	}
 	p->authd = (uint32_t)authd;
 	p->deadline_ms = rk_clock_ms() + REDEEM_MS;
-	msg_begin(&m, REDEEM, (uint64_t)(p - s->pending));
+	p->redeem_id = ++s->redeems;
+	msg_begin(&m, REDEEM, p->redeem_id);
 	put_ticket(&m, &p->handoff.ticket);
 	msg_put_text(&m, p->handoff.sid);
 	peer_send(s, p->authd, &m);
@@ -106,12 +107,14 @@ handoff_begin(struct spawner *s, uint32_t gate, struct msg_in *m)
 static struct pending *
 pending_of(struct spawner *s, uint32_t authd, uint64_t id)
 {
-	struct pending *p;
+	for (size_t i = 0; i < PENDING_MAX; i++) {
+		struct pending *p = &s->pending[i];
 
-	if (id >= PENDING_MAX)
-		return NULL;
-	p = &s->pending[id];
-	return p->client_fd >= 0 && p->authd == authd && p->granted == NULL ? p : NULL;
+		if (p->client_fd >= 0 && p->redeem_id == id && p->authd == authd &&
+		    p->granted == NULL)
+			return p;
+	}
+	return NULL;
 }
 
 static enum rk_status
@@ -126,6 +129,11 @@ grant_check(const struct spawner *s, const struct grant *g, struct rk_err *err)
 			return rk_fail_plain(
 			    err, RK_DENIED, "uid %u is not ours", (unsigned)g->uid);
 		return RK_OK;
+	}
+	for (uint32_t i = 0; i < g->ngroups; i++) {
+		if ((int64_t)g->groups[i] < min_uid)
+			return rk_fail_plain(err, RK_DENIED, "%s may not be in group %u", g->user,
+			    (unsigned)g->groups[i]);
 	}
 	if (g->uid == 0 || g->gid == 0 || (int64_t)g->uid < min_uid)
 		return rk_fail_plain(err, RK_DENIED,
@@ -174,6 +182,8 @@ spawn(struct spawner *s, struct pending *p, const struct grant *grant)
 	struct rk_err err;
 	enum rk_status status = limits_check(s, grant, &p->handoff, &err);
 
+	if (status == RK_OK && s->draining)
+		status = rk_fail_plain(&err, RK_TEMP, "draining");
 	if (status == RK_OK)
 		status = worker_spawn(s, &p->handoff, grant, p->client_fd, &err);
 	if (status == RK_OK)
@@ -232,6 +242,18 @@ handoff_refused(struct spawner *s, uint32_t authd, struct msg_in *m)
 		return;
 	rk_fail_plain(&err, reason == RK_DENIED ? RK_DENIED : RK_TEMP, "the ticket was refused");
 	pending_fail(s, p, &err);
+}
+
+void
+handoff_drain(struct spawner *s)
+{
+	struct rk_err err;
+
+	rk_fail_plain(&err, RK_TEMP, "draining");
+	for (size_t i = 0; i < PENDING_MAX; i++) {
+		if (s->pending[i].client_fd >= 0)
+			pending_fail(s, &s->pending[i], &err);
+	}
 }
 
 void

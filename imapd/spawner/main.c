@@ -43,6 +43,7 @@ drain_begin(struct spawner *s)
 		return;
 	s->draining = true;
 	log_ev(RK_LOG_INFO, "spawner.drain", LOG_U("workers", s->nworkers));
+	handoff_drain(s);
 	workers_kick(s, "", "");
 }
 

@@ -1,9 +1,12 @@
 #include "imapd/spawner/spawner_impl.h"
 
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/base/log.h"
+
+#define SEND_WAIT_MS 50
 
 void
 peers_init(struct spawner *s)
@@ -46,12 +49,20 @@ void
 peer_send(struct spawner *s, uint32_t index, const struct msg_out *m)
 {
 	struct peer *p = &s->peers[index];
+	struct pollfd pfd = { .fd = p->fd, .events = POLLOUT };
+	enum rk_status status;
 	struct rk_err err;
 
-	if (p->fd < 0 || ipc_send(p->fd, m, &err) == RK_OK)
+	if (p->fd < 0)
+		return;
+	status = ipc_send(p->fd, m, &err);
+	if (status == RK_AGAIN && poll(&pfd, 1, SEND_WAIT_MS) > 0)
+		status = ipc_send(p->fd, m, &err);
+	if (status == RK_OK)
 		return;
 	log_ev(RK_LOG_WARN, "spawner.peer", LOG_S("peer", p->name), LOG_ERR(&err));
-	peer_close(s, index);
+	if (status != RK_AGAIN)
+		peer_close(s, index);
 }
 
 static int

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 
 /* Three crashes of one user within this time hold the user off (decisions.md 29). */
 #define CRASH_WINDOW_MS 60000
+#define MARK_TRIES 100
+#define MARK_WAIT_MS 5
 #define HOLD_FIRST_MS 5000
 #define HOLD_MAX_MS 300000
 
@@ -97,8 +100,14 @@ index_suspect(struct spawner *s, const struct worker *w)
 		log_ev(RK_LOG_ERROR, "index.suspect", LOG_S("path", path), LOG_I("errno", errno));
 		return;
 	}
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		continue;
+	/* It has the user's uid, so the user may stop it: never waited for without an end. */
+	for (int i = 0; i < MARK_TRIES; i++) {
+		if (waitpid(pid, NULL, WNOHANG) != 0)
+			return;
+		poll(NULL, 0, MARK_WAIT_MS);
+	}
+	log_ev(RK_LOG_WARN, "index.suspect", LOG_S("path", path), LOG_S("reason", "no end"));
+	kill(pid, SIGKILL);
 }
 
 static void

@@ -22,6 +22,7 @@ struct saved {
 	int board;
 	int32_t forks;
 	int64_t fork_window_ms;
+	uint64_t redeems;
 	uint64_t total_forks;
 	uint64_t total_crashes;
 };
@@ -57,6 +58,7 @@ tables_save(const struct spawner *s, int fd, struct rk_err *err)
 		.board = scoreboard_fd(s->board),
 		.forks = (int32_t)s->forks,
 		.fork_window_ms = s->fork_window_ms,
+		.redeems = s->redeems,
 		.total_forks = s->total_forks,
 		.total_crashes = s->total_crashes,
 	};
@@ -164,6 +166,7 @@ spawner_restore(struct spawner *s, int fd, struct rk_err *err)
 		return status;
 	s->forks = (uint32_t)saved.forks;
 	s->fork_window_ms = saved.fork_window_ms;
+	s->redeems = saved.redeems;
 	s->total_forks = saved.total_forks;
 	s->total_crashes = saved.total_crashes;
 	close(fd);

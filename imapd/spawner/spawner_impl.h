@@ -30,7 +30,8 @@ struct worker {
 	gid_t gid;
 	uint64_t since;
 	bool tls;
-	bool ending; /* was told to end: its death by SIGTERM or SIGKILL is no crash */
+	bool returned; /* gave its session back to the gate */
+	bool ending;   /* was told to end: its death by SIGTERM or SIGKILL is no crash */
 	char sid[SID_LEN + 1];
 	char user[USER_MAX + 1];
 	char address[48];
@@ -44,6 +45,7 @@ struct pending {
 	uint32_t gate_generation;
 	uint32_t authd;
 	uint64_t gate_id;
+	uint64_t redeem_id; /* never used twice: a late answer must not meet another login */
 	int64_t deadline_ms;
 	struct handoff handoff;
 	struct grant *granted; /* redeemed, waits for its turn to be forked; NULL before */
@@ -75,6 +77,7 @@ struct spawner {
 	bool renew;             /* a worker crashed: re-execute for a fresh address layout */
 	int64_t fork_window_ms; /* start of the second in which `forks` were made */
 	uint32_t forks;
+	uint64_t redeems;
 	uint64_t total_forks;
 	uint64_t total_crashes;
 };
@@ -99,13 +102,16 @@ void peer_join(struct spawner *s, struct msg_in *m);
 void peer_readable(struct spawner *s, uint32_t index);
 /* Newest live peer of that name (generation 0), or the one of that generation; -1 if none. */
 int peer_find(const struct spawner *s, const char *name, uint32_t generation);
-/* Sends, or drops the peer that does not read. */
+/* Sends; a message that has no room even after a moment is lost (its sender times out), the link
+ * stays: nobody would join it again. */
 void peer_send(struct spawner *s, uint32_t index, const struct msg_out *m);
 
 /* handoff.c: from a ticket to a worker. */
 void handoff_begin(struct spawner *s, uint32_t gate, struct msg_in *m);
 void handoff_granted(struct spawner *s, uint32_t authd, struct msg_in *m);
 void handoff_refused(struct spawner *s, uint32_t authd, struct msg_in *m);
+/* Fails all that wait: no session begins after the drain. */
+void handoff_drain(struct spawner *s);
 /* Fails what waited for a peer that is gone. */
 void handoff_authd_gone(struct spawner *s, uint32_t authd);
 /* Forks whose turn it is; fails what waited for too long. */

@@ -73,7 +73,8 @@ worker_returned(struct spawner *s, uint32_t index, struct msg_in *m)
 
 	msg_get_text(m, sid, sizeof(sid));
 	fd = msg_get_fd(m);
-	if (msg_end(m, &err) == RK_OK && strcmp(sid, w->sid) == 0 && gate >= 0) {
+	if (msg_end(m, &err) == RK_OK && strcmp(sid, w->sid) == 0 && gate >= 0 && !w->returned) {
+		w->returned = true; /* a session comes back once */
 		msg_begin(&forward, HANDOFF_RETURN, 0);
 		msg_put_text(&forward, sid);
 		msg_put_fd(&forward, fd);

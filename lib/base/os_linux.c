@@ -138,7 +138,7 @@ os_landlock(const struct os_path_rule *rules, size_t n, bool tcp_denied, const c
 
 /*
  * Adds one call. Memory that is to be executed is never allowed (W^X for good once locked down),
- * and kill() only as the question whether a process lives.
+ * kill() only as the question whether a process lives, tgkill() (abort's) only of oneself.
  */
 static int
 rule_add(scmp_filter_ctx ctx, uint32_t action, int nr)
@@ -148,6 +148,9 @@ rule_add(scmp_filter_ctx ctx, uint32_t action, int nr)
 		    ctx, action, nr, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	if (action == SCMP_ACT_ALLOW && nr == SCMP_SYS(kill))
 		return seccomp_rule_add(ctx, action, nr, 1, SCMP_A1(SCMP_CMP_EQ, 0, 0));
+	if (action == SCMP_ACT_ALLOW && nr == SCMP_SYS(tgkill))
+		return seccomp_rule_add(
+		    ctx, action, nr, 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 	return seccomp_rule_add(ctx, action, nr, 0);
 }
 
