@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -281,7 +282,11 @@ log_drain(void)
 		exit(1);
 	log_reader = fork();
 	if (log_reader == 0) {
+		/* It must not outlive us, nor hold the pipes of the test. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(log_fds[1]);
+		close(STDOUT_FILENO);
+		close(STDERR_FILENO);
 		while (recv(log_fds[0], line, sizeof(line), 0) > 0)
 			continue;
 		_exit(0);
