@@ -354,6 +354,11 @@ cmd_fetch(struct session *s, struct command *c)
 	status = updates_info(s, s->run.mem, &f->info, &err);
 	if (status != RK_OK)
 		return reply_fail(s, status, &err);
+	if (!updates_same_mailbox(s, &f->info)) {
+		session_bye(
+		    s, NULL, "The selected mailbox was replaced by another", "mailbox-replaced");
+		return CMD_DONE;
+	}
 	s->run.state = f;
 	s->run.next = fetch_step;
 	return fetch_step(s, c);

@@ -97,7 +97,7 @@ cmd_idle(struct session *s, struct command *c)
 	session_enter(s, ST_IDLE);
 	body_clear(&s->sel.body);
 	watch_open(s);
-	s->sync_at_ms = rk_clock_ms();
+	s->sync_at_ms = s->sel.box != NULL ? rk_clock_ms() : 0;
 	s->told_ms = rk_clock_ms();
 	s->run.next = idle_step;
 	return CMD_WAIT;

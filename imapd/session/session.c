@@ -97,7 +97,8 @@ turn(struct session *s)
 	}
 	if (s->state == ST_LOGOUT && s->run.verb == NULL)
 		return false;
-	if (reads_input(s) && input_step(s))
+	/* Whoever does not read the answers is not asked for more commands. */
+	if (reads_input(s) && out_ready(s->out) && input_step(s))
 		return true;
 	if (reads_input(s) && s->in.end && s->in.pos == s->in.len) {
 		/* The client closed its side: what it asked for is answered, then we close too. */
@@ -165,13 +166,16 @@ clocks(struct session *s)
 			s->told_ms = now;
 			at = now + s->at.limits->notice_ms;
 		}
-		due = at < due ? at : due;
+		/* What waits for the client to read is woken by POLLOUT, not by the clock. */
+		if (out_empty(s->out))
+			due = at < due ? at : due;
 		if (s->sel.box != NULL && s->sel.watch.fd < 0) {
 			at = s->sel.synced_ms + s->sel.watch.poll_ms;
 			if (s->sync_at_ms == 0 || at < s->sync_at_ms)
 				s->sync_at_ms = at;
 		}
-		if (s->sync_at_ms != 0 && s->sync_at_ms < due)
+		if (s->sel.box != NULL && s->sync_at_ms != 0 && out_ready(s->out) &&
+		    s->sync_at_ms < due)
 			due = s->sync_at_ms;
 	}
 	return due > now ? due - now : 0;
@@ -194,7 +198,7 @@ poll_fill(const struct session *s, struct pollfd pfds[POLL_N])
 		pfds[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
 	pfds[POLL_CLIENT].fd = s->at.client_fd;
 	pfds[POLL_CLIENT].events = 0;
-	if (reads_input(s) && s->in.pos == s->in.len && !s->in.end)
+	if (reads_input(s) && s->in.pos == s->in.len && !s->in.end && out_ready(s->out))
 		pfds[POLL_CLIENT].events |= POLLIN;
 	if (!out_empty(s->out))
 		pfds[POLL_CLIENT].events |= POLLOUT;
@@ -255,8 +259,11 @@ settle(const struct session *s, int64_t timeout_ms)
 static bool
 can_go_on(const struct session *s)
 {
-	return s->run.verb != NULL && out_ready(s->out) &&
-	       (s->state != ST_IDLE || s->updates.phase != UPDATES_NONE);
+	if (!out_ready(s->out))
+		return false;
+	if (reads_input(s) && s->in.pos < s->in.len)
+		return true;
+	return s->run.verb != NULL && (s->state != ST_IDLE || s->updates.phase != UPDATES_NONE);
 }
 
 static void

@@ -149,6 +149,9 @@ void links_spawner_readable(struct session *s);
 void updates_sync(struct session *s, bool force);
 /* Compares view and index; what is different is told by updates_step. `expunge`: as verb.expunge.
  */
+/* Whether the index still holds the mailbox that was selected: another UIDVALIDITY means that its
+ * UIDs name other messages. */
+bool updates_same_mailbox(const struct session *s, const struct index_info *info);
 void updates_begin(struct session *s, bool expunge);
 enum cmd_step updates_step(struct session *s);
 void updates_clear(struct session *s);

@@ -15,6 +15,8 @@
 
 /* Commands in quick succession ask the store once. */
 #define SYNC_EVERY_MS 250
+/* After a sync that failed while nobody asks (IDLE). */
+#define RETRY_MS 2000
 /* Records read at once: together far below the size of an output run. */
 #define BATCH 256
 
@@ -30,9 +32,8 @@ failed(const char *what, const struct rk_err *err)
 	log_ev(RK_LOG_WARN, "session.update", LOG_S("step", what), LOG_ERR(err));
 }
 
-/* The mailbox is still the one that was selected? */
-static bool
-same_mailbox(struct session *s, const struct index_info *info)
+bool
+updates_same_mailbox(const struct session *s, const struct index_info *info)
 {
 	return info->uidvalidity == s->sel.uidvalidity &&
 	       memcmp(info->guid, s->sel.guid, sizeof(s->sel.guid)) == 0;
@@ -41,6 +42,7 @@ same_mailbox(struct session *s, const struct index_info *info)
 void
 updates_sync(struct session *s, bool force)
 {
+	struct rk_arena *mem;
 	struct index_info info;
 	struct rk_err err;
 	enum rk_status status;
@@ -59,10 +61,17 @@ updates_sync(struct session *s, bool force)
 	}
 	if (status != RK_OK) {
 		failed("sync", &err);
+		/* Nobody else would remind us of what was not seen now. */
+		if (s->state == ST_IDLE)
+			s->sync_at_ms = rk_clock_ms() + RETRY_MS;
 		return;
 	}
-	if (changed && mailbox_info(s->sel.box, s->run.mem, &info, &err) == RK_OK)
+	if (!changed)
+		return;
+	mem = arena_new();
+	if (mailbox_info(s->sel.box, mem, &info, &err) == RK_OK)
 		links_changed(s, info.guid, info.highest_modseq);
+	arena_free(mem);
 }
 
 /* FNV-1a over the names with their positions: told again only when the table changed. */
@@ -137,20 +146,18 @@ view_move(struct session *s, bool expunges_told)
 	u->next = 1;
 }
 
-void
-updates_begin(struct session *s, bool expunge)
+static void
+compare(struct session *s, struct rk_arena *mem, bool expunge)
 {
 	struct updates *u = &s->updates;
 	struct index_info info;
 	struct rk_err err;
 
-	if (s->sel.box == NULL || s->state == ST_LOGOUT)
-		return;
-	if (updates_info(s, s->run.mem, &info, &err) != RK_OK) {
+	if (updates_info(s, mem, &info, &err) != RK_OK) {
 		failed("info", &err);
 		return;
 	}
-	if (!same_mailbox(s, &info)) {
+	if (!updates_same_mailbox(s, &info)) {
 		gone(s, "The selected mailbox was replaced by another", "mailbox-replaced");
 		return;
 	}
@@ -164,6 +171,19 @@ updates_begin(struct session *s, bool expunge)
 	u->next = uidset_max(&u->diff.expunged);
 	if (!expunge || u->next == 0)
 		view_move(s, false);
+}
+
+void
+updates_begin(struct session *s, bool expunge)
+{
+	struct rk_arena *mem;
+
+	if (s->sel.box == NULL || s->state == ST_LOGOUT)
+		return;
+	/* Not the command's memory: IDLE is one command of half an hour. */
+	mem = arena_new();
+	compare(s, mem, expunge);
+	arena_free(mem);
 }
 
 /* The greatest UID of `set` below `uid`, 0 if there is none. */

@@ -232,8 +232,11 @@ garbage(int rounds)
 		while (recv(to_authd, bytes, 16, MSG_DONTWAIT) > 0)
 			continue;
 	}
+	/* Both have to read through all of it before the next links. */
+	usleep(500000);
 	close(to_authd);
 	close(to_spawner);
+	usleep(200000);
 	links_make();
 }
 
