@@ -24,7 +24,7 @@ def check_and_remove(server):
     code = server.stop()
     logs = server.logs()
     server.remove()
-    for word in ("AddressSanitizer", "runtime error:", "LeakSanitizer", "event=process.bug"):
+    for word in ("ERROR: AddressSanitizer", "runtime error:", "LeakSanitizer: detected", "event=process.bug"):
         assert word not in logs, logs
     assert code in (None, 0), logs
 
