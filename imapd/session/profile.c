@@ -3,7 +3,7 @@
 /*
  * At most 60 (S06). Files are opened, written, renamed and removed, all within Landlock's rules;
  * there is no socket, no connect, no clone, no exec, no change of identity. inotify is IDLE's,
- * flock and ftruncate are LMDB's, sysinfo is qsort's. rt_sigaction, tgkill and gettid are
+ * ftruncate, fstatfs and uname are LMDB's, sysinfo is qsort's. rt_sigaction, tgkill and gettid are
  * abort()'s: an impossible state must end with its own signal, not with SIGSYS.
  */
 static const char *const syscalls[] = {

@@ -147,11 +147,11 @@ void links_spawner_readable(struct session *s);
 /* Brings the index up to the store; `force`: whether or not that was done a moment ago. May end the
  * session (the mailbox is gone). */
 void updates_sync(struct session *s, bool force);
-/* Compares view and index; what is different is told by updates_step. `expunge`: as verb.expunge.
- */
 /* Whether the index still holds the mailbox that was selected: another UIDVALIDITY means that its
  * UIDs name other messages. */
 bool updates_same_mailbox(const struct session *s, const struct index_info *info);
+/* Compares view and index; what is different is told by updates_step. `expunge`: as verb.expunge.
+ */
 void updates_begin(struct session *s, bool expunge);
 enum cmd_step updates_step(struct session *s);
 void updates_clear(struct session *s);
