@@ -369,3 +369,57 @@ def test_v14_names_lead_nowhere(box, name):
             tagged = c.command(b'%s {%d+}\r\n%s' % (verb.encode(), len(name), name.encode()))[1]
             assert tagged.startswith((b"NO [NONEXISTENT]", b"NO [CANNOT]", b"BAD")), tagged
         c.ok("NOOP")
+
+
+def test_many_messages_mailboxes_and_fields_within_the_sandbox(make_server):
+    """Sorting more than a kilobyte asks the C library for memory figures: the filter knows that call."""
+    server = make_server(start=False)
+    for i in range(300):
+        server.deliver("user1", b"Subject: x\r\n\r\ny\r\n", name=f"{7000 + i}.M1P1.many")
+    for i in range(100):
+        server.deliver("user1", b"Subject: x\r\n\r\ny\r\n", folder=f".box{i}", name="1.M1P1.one")
+    server.own(server.maildir(), "user1")
+    server.start()
+    with server.client() as c:
+        c.login()
+        assert b"* 300 EXISTS" in c.ok("SELECT INBOX")
+        assert len(c.ok('LIST "" *')) == 101
+        names = " ".join(f"X-Field-{i}" for i in range(100))
+        assert len(c.ok(f"FETCH 1:300 BODY.PEEK[HEADER.FIELDS ({names})]")) == 300
+    assert not server.log_lines("worker.crash")
+
+
+def test_idle_without_a_mailbox_costs_nothing(make_server):
+    server = make_server()
+    with server.client() as c:
+        c.login()
+        c.send(b"i IDLE\r\n")
+        assert c.line().startswith(b"+")
+        worker = server.workers()[0].pid
+
+        def ticks():
+            with open(f"/proc/{worker}/stat") as f:
+                return sum(int(n) for n in f.read().rsplit(")", 1)[1].split()[11:13])
+
+        before = ticks()
+        time.sleep(1)
+        assert ticks() - before < 20
+        c.send(b"DONE\r\n")
+        assert c.read_until("i")[1].startswith(b"i OK")
+
+
+def test_commands_without_end_of_a_client_that_never_reads_are_not_taken(make_server):
+    """Answers pile up to a bound; then the server stops reading instead of growing."""
+    server = make_server()
+    with server.client(timeout=5) as c:
+        c.login()
+        c.sock.settimeout(3)
+        sent = 0
+        try:
+            while sent < 64 << 20:
+                sent += c.sock.send(b"a CAPABILITY\r\n" * 4000)
+        except OSError:
+            pass
+        assert sent < 64 << 20, "the server took everything"
+        rss = int(server.workers()[0].status["RssAnon"].split()[0])
+        assert rss < 32 << 10, f"{rss} KiB"
