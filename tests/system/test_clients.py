@@ -94,7 +94,7 @@ def uids_and_bodies(port):
 
 
 @pytest.mark.root_only
-def test_a_maildir_of_dovecot_keeps_uids_and_bytes(make_server):
+def test_a_maildir_of_dovecot_keeps_uids_and_bytes(make_server, tmp_path):
     server = make_server()
     maildir = server.maildir()
     for i, message in enumerate(MESSAGES):
@@ -114,6 +114,12 @@ def test_a_maildir_of_dovecot_keeps_uids_and_bytes(make_server):
         theirs = uids_and_bodies(dovecot.port)
         assert len(theirs[1]) == 2 * len(MESSAGES) - 2
         assert uids_and_bodies(server.imap) == theirs
+        for uid, body in theirs[1].items():
+            assert curl(server, f"imap://127.0.0.1:{server.imap}/INBOX;UID={uid}") == body
+            assert curl(server, "--ssl-reqd", "--cacert", server.cert,
+                        f"imap://localhost:{server.imap}/INBOX;UID={uid}") == body
+            assert curl(server, "--cacert", server.cert, f"imaps://localhost:{server.imaps}/INBOX;UID={uid}") == body
+        mutt_reads(server, tmp_path, len(theirs[1]))
         # New mail gets the same UID from both, whoever sees it first.
         server.deliver("user1", MESSAGES[0], name="1600000000.M1P1.mx")
         ours = uids_and_bodies(server.imap)
@@ -207,8 +213,8 @@ SyncState *
     assert got == sorted(MESSAGES)
 
 
-def test_mutt_reads_the_inbox(served, tmp_path):
-    pexpect = pytest.importorskip("pexpect")
+def mutt_reads(served, tmp_path, messages):
+    import pexpect
     rc = tmp_path / "muttrc"
     (tmp_path / "Mail").mkdir()
     rc.write_text("set ssl_starttls=no\nset ssl_force_tls=no\nset header_cache=\nset wait_key=no\n"
@@ -218,7 +224,7 @@ def test_mutt_reads_the_inbox(served, tmp_path):
                           env=dict(os.environ, TERM="vt100", HOME=str(tmp_path), LC_ALL="C.UTF-8"),
                           dimensions=(40, 120), timeout=20)
     try:
-        child.expect("Msgs:6")
+        child.expect(f"Msgs:{messages}")
         child.send("1\r")
         child.send("\r")
         child.expect("Hello\\.")
@@ -227,3 +233,7 @@ def test_mutt_reads_the_inbox(served, tmp_path):
         child.expect(pexpect.EOF)
     finally:
         child.close(force=True)
+
+
+def test_mutt_reads_the_inbox(served, tmp_path):
+    mutt_reads(served, tmp_path, len(MESSAGES))
