@@ -3,8 +3,7 @@
 #include <string.h>
 
 /* LITERAL-: before login the bound is lower still, and a longer literal ends the connection. */
-static const char always[] =
-    "IMAP4rev1 LITERAL- SASL-IR ID ENABLE IDLE NAMESPACE UNSELECT";
+static const char always[] = "IMAP4rev1 LITERAL- SASL-IR ID ENABLE IDLE NAMESPACE UNSELECT";
 
 static bool
 configured(const struct gate_settings *s, const char *name)
