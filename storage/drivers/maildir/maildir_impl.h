@@ -64,6 +64,9 @@ RK_MUST_CHECK enum rk_status maildir_dir_raw(const char *name, char separator, s
 /* ".a.b" to "a/b"; false unless it is the one name of that directory. */
 bool maildir_name_of(const char *dir, char separator, struct rk_arena *mem, const char **name_out);
 
+/* UIDs above are not given: the list starts anew, long before the numbers wrap. */
+#define UID_CEILING (UINT32_MAX - (1u << 20))
+
 /* --- uidlist.c --- */
 
 struct uid_entry {

@@ -1,18 +1,13 @@
 #include "storage/drivers/maildir/maildir_impl.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
-#include "lib/base/file.h"
-#include "lib/base/os_linux.h"
 #include "lib/base/siphash.h"
-#include "storage/drivers/maildir/dotlock.h"
 
 /*
  * `dovecot-uidlist`, version 3: a header `3 V<uidvalidity> N<next-uid> G<guid>` and a line per
@@ -25,10 +20,6 @@
  * UIDs above the largest number seen anywhere, and the UIDVALIDITY changes only if no header can be
  * read, or if the numbers run out (a damaged line may claim any of them).
  */
-
-#define NAME "dovecot-uidlist"
-/* UIDs above are not given: the list starts anew, long before the numbers wrap. */
-#define UID_CEILING (UINT32_MAX - (1u << 20))
 
 struct uid_entry *
 uidlist_find(const struct uidlist *list, struct str base)
@@ -246,162 +237,4 @@ uidlist_parse(struct str bytes, struct rk_arena *mem, struct uidlist *out)
 		list_restart(out);
 	out->rewrite = out->rewrite || !out->has_guid || out->uidvalidity == 0;
 	table_build(out, mem);
-}
-
-enum rk_status
-uidlist_read(struct rk_box *box, struct rk_arena *mem, struct uidlist *out, struct rk_err *err)
-{
-	struct rk_blob blob;
-	enum rk_status status;
-	struct stat st;
-	int fd;
-
-	status = file_open_regular(box->dir, NAME, O_RDONLY, &fd, &st, err);
-	if (status == RK_NOTFOUND) {
-		uidlist_parse(str_of("", 0), mem, out);
-		return RK_OK;
-	}
-	if (status != RK_OK)
-		return status;
-	status = file_read(fd, UIDLIST_MAX, mem, &blob, err);
-	close(fd);
-	if (status != RK_OK)
-		return status;
-	uidlist_parse(str_of(blob.data, blob.len), mem, out);
-	/* A second name (a backup made of hard links) must not change with ours. */
-	out->rewrite = out->rewrite || st.st_nlink != 1;
-	return RK_OK;
-}
-
-static void
-line_write(struct buf *out, uint32_t uid, struct str fields, struct str base)
-{
-	buf_addf(out, "%u ", uid);
-	if (fields.n > 0) {
-		buf_add(out, fields.p, fields.n);
-		buf_addc(out, ' ');
-	}
-	buf_addc(out, ':');
-	buf_add(out, base.p, base.n);
-	buf_addc(out, '\n');
-}
-
-/* The whole file anew: temporary file, fsync, rename, fsync of the directory. */
-static enum rk_status
-list_rewrite(struct rk_box *box, const struct uidlist *list, const struct buf *added,
-    uint32_t uidnext, struct rk_err *err)
-{
-	struct buf out = BUF_INIT;
-	enum rk_status status;
-	struct stat st;
-
-	/* Who may use the mailbox may use its list: a shared store has group bits. */
-	if (fstat(box->dir, &st) < 0)
-		return rk_fail(err, RK_TEMP, "fstat %s", box->name);
-
-	buf_addf(&out, "3 V%u N%u G", list->uidvalidity, uidnext);
-	for (size_t i = 0; i < RK_GUID_LEN; i++)
-		buf_addf(&out, "%02x", list->guid[i]);
-	buf_add(&out, list->extra.p, list->extra.n);
-	buf_addc(&out, '\n');
-	for (size_t i = 0; i < list->n; i++)
-		line_write(
-		    &out, list->entries[i].uid, list->entries[i].fields, list->entries[i].base);
-	buf_add(&out, added->data, added->len);
-	status = file_replace(box->dir, NAME, out.data, out.len, st.st_mode & 0666, err);
-	buf_clear(&out);
-	return status;
-}
-
-/* Lines at the end. What a failed write left behind is cut off again. */
-static enum rk_status
-list_append(struct rk_box *box, const struct buf *added, struct rk_err *err)
-{
-	enum rk_status status;
-	struct stat st;
-	int fd;
-
-	status = file_open_regular(box->dir, NAME, O_WRONLY | O_APPEND, &fd, &st, err);
-	if (status != RK_OK)
-		return status;
-	status = file_write(fd, added->data, added->len, err);
-	if (status == RK_OK)
-		status = file_sync(fd, NAME, err);
-	if (status != RK_OK && ftruncate(fd, st.st_size) < 0)
-		rk_log(RK_LOG_ERROR, "maildir.uidlist", "cannot cut %s back", NAME);
-	close(fd);
-	return status;
-}
-
-static enum rk_status
-list_complete(struct rk_box *box, struct uidlist *list, struct rk_err *err)
-{
-	enum rk_status status = RK_OK;
-
-	if (list->uidvalidity == 0)
-		status =
-		    uidvalidity_next(box->account, list->old_validity, &list->uidvalidity, err);
-	if (!list->has_guid) {
-		os_random(list->guid, sizeof(list->guid));
-		list->has_guid = true;
-	}
-	return status;
-}
-
-static enum rk_status
-assign_locked(struct rk_box *box, struct dotlock *lock, const struct str *bases, size_t n,
-    struct rk_arena *mem, struct rk_err *err)
-{
-	struct uidlist list;
-	struct buf added = BUF_INIT;
-	enum rk_status status;
-	uint32_t next;
-
-	status = uidlist_read(box, mem, &list, err);
-	if (status == RK_OK && list.bad_lines > 0)
-		rk_log(RK_LOG_WARN, "maildir.uidlist_corrupt",
-		    "%s: %zu bad lines; %zu UIDs are kept, the other messages get new ones",
-		    box->name, list.bad_lines, list.n);
-	if (status == RK_OK)
-		status = list_complete(box, &list, err);
-	if (status != RK_OK)
-		return status;
-	next = list.uidnext;
-	for (size_t i = 0; i < n; i++) {
-		if (uidlist_find(&list, bases[i]) != NULL)
-			continue; /* another process was faster */
-		if (next > UID_CEILING) {
-			buf_clear(&added);
-			return rk_fail_plain(err, RK_LIMIT, "all UIDs of %s are given", box->name);
-		}
-		line_write(&added, next++, str_of("", 0), bases[i]);
-	}
-	/* Held too long (a stopped process), the lock may be another's by now. */
-	status = dotlock_keep(lock, err);
-	if (status == RK_OK && list.rewrite)
-		status = list_rewrite(box, &list, &added, next, err);
-	else if (status == RK_OK && added.len > 0)
-		status = list_append(box, &added, err);
-	buf_clear(&added);
-	return status;
-}
-
-enum rk_status
-uidlist_assign(struct rk_box *box, const struct str *bases, size_t n, struct rk_arena *mem,
-    struct uidlist *out, struct rk_err *err)
-{
-	struct dotlock lock;
-	enum rk_status status;
-
-	if (box->account->readonly)
-		return rk_fail_plain(
-		    err, RK_DENIED, "UIDs are due in %s, which is read-only", box->name);
-	status = dotlock_take(&lock, box->dir, NAME ".lock", box->account->lock_timeout_ms, err);
-	if (status != RK_OK)
-		return status;
-	status = assign_locked(box, &lock, bases, n, mem, err);
-	dotlock_drop(&lock);
-	if (status == RK_OK)
-		status = uidlist_read(box, mem, out, err);
-	return status;
 }
