@@ -7,6 +7,7 @@
 #define PROTO_COMMAND_H
 
 #include "lib/wire/lexer.h"
+#include "storage/search/query.h"
 
 /* Bounds of hardening.md section 4; one more is PARSE_BAD. */
 #define PARSE_RANGES_MAX 10000
@@ -19,6 +20,8 @@
 #define PARSE_ID_KEY_MAX 30
 #define PARSE_ID_VALUE_MAX 1024
 #define PARSE_TAG_MAX 128
+#define PARSE_FLAGS_MAX 300 /* flags and keywords of one list */
+#define PARSE_APPEND_MAX 1000
 
 struct cmd_words { /* ENABLE: capabilities as sent; compare without regard to case */
 	struct str *words;
@@ -34,8 +37,94 @@ struct cmd_id { /* ID: n 0 also for NIL and () */
 	size_t n;
 };
 
-struct cmd_mailbox { /* SELECT, EXAMINE: UTF-8; account_name() makes it canonical */
+struct cmd_mailbox { /* SELECT, EXAMINE, DELETE, SUBSCRIBE, UNSUBSCRIBE: UTF-8; account_name() makes
+	                it canonical */
 	struct str name;
+};
+
+/* Special uses of RFC 6154 (and RFC 8457) as bits; PARSE: an unknown one sets unknown_use. */
+enum special_use {
+	USE_ALL = 1u << 0,
+	USE_ARCHIVE = 1u << 1,
+	USE_DRAFTS = 1u << 2,
+	USE_FLAGGED = 1u << 3,
+	USE_JUNK = 1u << 4,
+	USE_SENT = 1u << 5,
+	USE_TRASH = 1u << 6,
+	USE_IMPORTANT = 1u << 7,
+};
+
+struct cmd_create {
+	struct str name; /* a `/` at the end is taken off: it says that children will come */
+	uint32_t special_use;
+	bool unknown_use; /* NO [USEATTR] */
+};
+
+struct cmd_rename {
+	struct str from;
+	struct str to;
+};
+
+/* Flags as a client names them. */
+struct flag_words {
+	uint32_t flags;    /* enum rk_flag bits */
+	struct str *words; /* keywords, each once (ASCII case ignored) */
+	size_t nwords;
+};
+
+struct cmd_append {
+	struct str name;
+	struct append_msg {
+		struct flag_words flags;
+		bool has_date;
+		int64_t date;               /* seconds since 1970 */
+		struct lex_literal literal; /* in the reader's file or its bytes; CRLF throughout */
+	} * msgs;
+	size_t n; /* at least 1; more is MULTIAPPEND (RFC 3502) */
+};
+
+/* The messages that a command is about: a sequence set, or `$` (RFC 9051 section 6.4.4.1). */
+struct message_set {
+	bool saved; /* `$` */
+	struct sequence set;
+};
+
+enum store_mode {
+	STORE_REPLACE,
+	STORE_ADD,
+	STORE_REMOVE,
+};
+
+struct cmd_store {
+	struct message_set set;
+	enum store_mode mode;
+	bool silent;
+	struct flag_words flags;
+};
+
+struct cmd_copy { /* COPY, MOVE */
+	struct message_set set;
+	struct str to;
+};
+
+struct cmd_expunge { /* UID EXPUNGE has a set */
+	struct message_set set;
+};
+
+/* SEARCH's result options (RFC 9051 section 6.4.4). */
+enum search_return {
+	SEARCH_RET_MIN = 1u << 0,
+	SEARCH_RET_MAX = 1u << 1,
+	SEARCH_RET_ALL = 1u << 2,
+	SEARCH_RET_COUNT = 1u << 3,
+	SEARCH_RET_SAVE = 1u << 4,
+};
+
+struct cmd_search {
+	bool extended;          /* RETURN was given: ESEARCH; "RETURN ()" is ALL */
+	uint32_t ret;           /* enum search_return bits */
+	struct str charset;     /* as sent; empty: none was given */
+	struct search_key *key; /* the AND of the whole program */
 };
 
 enum status_item {
@@ -120,7 +209,7 @@ struct fetch_item {
 };
 
 struct cmd_fetch {
-	struct sequence set;
+	struct message_set set;
 	struct fetch_item *items; /* as sent, each plain item once; UID first for UID FETCH */
 	size_t n;
 	uint32_t kinds; /* 1u << enum fetch_kind of all items */
@@ -153,6 +242,13 @@ struct command {
 		struct cmd_words enable;
 		struct cmd_id id;
 		struct cmd_mailbox mailbox;
+		struct cmd_create create;
+		struct cmd_rename rename;
+		struct cmd_append append;
+		struct cmd_store store;
+		struct cmd_copy copy;
+		struct cmd_expunge expunge;
+		struct cmd_search search;
 		struct cmd_status status;
 		struct cmd_list list;
 		struct cmd_fetch fetch;

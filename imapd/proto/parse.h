@@ -27,7 +27,14 @@ enum parse_result parse_command(struct lexer *l, struct command *c);
 parse_fn parse_nothing;
 parse_fn parse_enable;
 parse_fn parse_id;
-parse_fn parse_mailbox; /* one mailbox: SELECT EXAMINE */
+parse_fn parse_mailbox; /* one mailbox: SELECT EXAMINE DELETE SUBSCRIBE UNSUBSCRIBE */
+parse_fn parse_create;
+parse_fn parse_rename;
+parse_fn parse_append;
+parse_fn parse_store;
+parse_fn parse_copy;    /* COPY MOVE */
+parse_fn parse_expunge; /* behind UID with a set, else nothing */
+parse_fn parse_search;
 parse_fn parse_status;
 parse_fn parse_list;
 parse_fn parse_lsub;  /* fills u.list */

@@ -90,9 +90,9 @@ static bool
 uids_find(struct session *s, const struct command *c, struct uidset *out)
 {
 	if (!c->uid)
-		return uids_of_numbers(&s->sel.view, &c->u.fetch.set, out);
+		return uids_of_numbers(&s->sel.view, &c->u.fetch.set.set, out);
 	/* UIDs that are not there are no mistake. */
-	sequence_resolve(&c->u.fetch.set, uidset_max(&s->sel.view.uids), out);
+	sequence_resolve(&c->u.fetch.set.set, uidset_max(&s->sel.view.uids), out);
 	uidset_intersect(out, &s->sel.view.uids);
 	return true;
 }

@@ -81,13 +81,23 @@ struct rk_body {
 	enum rk_eol eol;
 };
 
-/* A message to be stored: a range of a descriptor (line ends CRLF), its flags and date. */
+/* Keywords to be set, by name: the driver finds or makes their positions. Each is a valid atom of
+ * at most RK_KEYWORD_LEN bytes, named once (without regard to ASCII case, as they compare
+ * everywhere).
+ */
+struct rk_words {
+	const char *const *names;
+	size_t n;
+};
+
+/* A message to be stored: a range of a descriptor (every line ends with CR LF), its flags and date.
+ */
 struct rk_new_msg {
 	int fd;
 	uint64_t offset;
 	uint64_t size;
 	uint32_t flags;
-	struct rk_keywords keywords;
+	struct rk_words keywords;
 	int64_t internal_date;
 };
 
@@ -116,12 +126,11 @@ struct rk_copy {
 struct rk_store_change {
 	enum rk_store_mode mode;
 	uint32_t flags;
-	struct rk_keywords keywords;
-	const char *const *names; /* of the set keyword positions, so that a new one can be made */
-	size_t nnames;
+	struct rk_words keywords; /* RK_STORE_REMOVE of one that the mailbox lacks is nothing */
 };
 
-/* UIDs given by append or copy, in the order of the messages. */
+/* UIDs given by append or copy, in the order of the messages; 0: that one was gone already and was
+ * left out (copy only). */
 struct rk_uids {
 	uint32_t uidvalidity;
 	const uint32_t *uids;

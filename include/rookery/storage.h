@@ -23,7 +23,7 @@
 #include <rookery/records.h>
 
 /* Grows with every change that a driver must be compiled for. */
-#define RK_DRIVER_ABI 1u
+#define RK_DRIVER_ABI 2u
 
 /* Every driver exports this symbol: extern const struct rk_driver rookery_driver; */
 #define RK_DRIVER_SYMBOL "rookery_driver"
@@ -91,13 +91,18 @@ struct rk_driver {
 	 */
 	enum rk_status (*body_open)(
 	    struct rk_box *box, const struct rk_ref *ref, struct rk_body *out, struct rk_err *err);
-	/* All or none. RK_QUOTA, RK_LIMIT. May be absent. */
+	/* All or none. RK_QUOTA; RK_LIMIT (keywords, UIDs). May be absent. */
 	enum rk_status (*append)(struct rk_box *box, const struct rk_new_msg *msgs, size_t n,
 	    struct rk_arena *mem, struct rk_uids *out, struct rk_err *err);
-	/* To another mailbox of the account, flags and dates kept; all or none. May be absent. */
+	/*
+	 * To another mailbox of the account (or the same), flags, keywords and dates kept; all of
+	 * those that are still there, or none. With `move` a message is never in neither place and
+	 * the source's UIDs are gone on return. May be absent.
+	 */
 	enum rk_status (*copy)(struct rk_box *box, const struct rk_copy *copy, struct rk_arena *mem,
 	    struct rk_uids *out, struct rk_err *err);
-	/* Changes flags; messages that are gone are left out silently. May be absent. */
+	/* Changes flags; messages that are gone are left out silently. RK_LIMIT: no room for
+	 * another keyword; then nothing is changed. May be absent. */
 	enum rk_status (*store)(struct rk_box *box, const struct rk_ref *refs, size_t n,
 	    const struct rk_store_change *change, struct rk_err *err);
 	/* Removes messages, those already gone too. Must work on a full disk. May be absent. */

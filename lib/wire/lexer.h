@@ -9,6 +9,18 @@
 #include "lib/base/str.h"
 #include "lib/base/uidset.h"
 
+/*
+ * A literal that is taken as a whole: bytes of the command, or a range of the file that the reader
+ * put it in (reader_spill).
+ */
+struct lex_literal {
+	struct str bytes; /* fd -1 */
+	int fd;           /* borrowed from the reader until reader_next */
+	uint64_t offset;
+	uint64_t size;
+	bool literal8;
+};
+
 struct lexer {
 	const char *p;
 	const char *end;

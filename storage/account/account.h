@@ -60,7 +60,8 @@ enum list_attr {
 };
 struct list_row {
 	const char *name;
-	uint32_t attrs; /* enum list_attr bits */
+	uint32_t attrs;   /* enum list_attr bits */
+	const char *uses; /* special uses as stored: "\\Sent \\Drafts"; "": none */
 };
 struct list_result {
 	struct list_row *rows; /* INBOX first, then by name */
@@ -75,6 +76,24 @@ RK_MUST_CHECK enum rk_status account_list(struct account *account, const struct 
  */
 RK_MUST_CHECK enum rk_status account_name(
     struct str given, struct rk_arena *mem, const char **name_out, struct rk_err *err);
+
+/*
+ * Changes of the tree. Names are canonical (account_name). `uses` as in list_row, "" or NULL: none.
+ * create: RK_EXISTS (also INBOX), RK_INVALID, RK_LIMIT (mailboxes per user). delete: RK_DENIED for
+ * INBOX; a mailbox with children leaves a level that can't be selected; RK_NOTFOUND. The index
+ * forgets what was deleted, and its name is not unsubscribed (RFC 9051 section 6.3.7). rename takes
+ * what is below along, with UIDs and attributes; INBOX instead gives its messages to a new mailbox
+ * and stays, empty (section 6.3.6); RK_INVALID for a name below itself.
+ */
+RK_MUST_CHECK enum rk_status account_create(
+    struct account *account, const char *name, const char *uses, struct rk_err *err);
+RK_MUST_CHECK enum rk_status account_delete(
+    struct account *account, const char *name, struct rk_err *err);
+RK_MUST_CHECK enum rk_status account_rename(
+    struct account *account, const char *from, const char *to, struct rk_err *err);
+/* Subscribing needs no such mailbox (RFC 9051 section 6.3.7 allows to ask for one: we don't). */
+RK_MUST_CHECK enum rk_status account_subscribe(
+    struct account *account, const char *name, bool subscribed, struct rk_err *err);
 
 /* Opens a mailbox by canonical name (account_name). RK_NOTFOUND. */
 RK_MUST_CHECK enum rk_status account_mailbox(

@@ -63,7 +63,7 @@ tree_add(struct tree *t, struct rk_arena *mem, const char *name, uint32_t attrs)
 		t->rows = rows;
 		t->cap = cap;
 	}
-	t->rows[t->n++] = (struct list_row){ name, attrs };
+	t->rows[t->n++] = (struct list_row){ name, attrs, "" };
 }
 
 static void

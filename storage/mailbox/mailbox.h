@@ -47,6 +47,42 @@ RK_MUST_CHECK enum rk_status mailbox_size(
 /* The same for all messages whose size nobody knows yet (STATUS SIZE). */
 RK_MUST_CHECK enum rk_status mailbox_sizes(struct mailbox *mb, struct rk_err *err);
 
+/*
+ * Changes. Each asks the driver (durable on return, as storage.h says), then syncs what it touched,
+ * so that the index shows it when the call returns. RK_UNSUPPORTED: the driver can't.
+ */
+
+/* All or none. Message files are the caller's. UIDs in `mem`. */
+RK_MUST_CHECK enum rk_status mailbox_append(struct mailbox *mb, const struct rk_new_msg *msgs,
+    size_t n, struct rk_arena *mem, struct rk_uids *out, struct rk_err *err);
+
+/* UIDs that are not there are left out silently, here and below. *missing_out: how many. */
+RK_MUST_CHECK enum rk_status mailbox_store(struct mailbox *mb, const struct uidset *uids,
+    const struct rk_store_change *change, uint32_t *missing_out, struct rk_err *err);
+
+/* What was copied or moved: source UIDs ascending, and the UID that each got. */
+struct mailbox_copied {
+	uint32_t uidvalidity; /* of the target */
+	const uint32_t *from; /* in `mem` */
+	const uint32_t *to;
+	size_t n;
+};
+/* `to` may be a second handle on the same mailbox. All of those that are there, or none. */
+RK_MUST_CHECK enum rk_status mailbox_copy(struct mailbox *mb, const struct uidset *uids,
+    struct mailbox *to, bool move, struct rk_arena *mem, struct mailbox_copied *out,
+    struct rk_err *err);
+
+/* Removes the messages of `uids` that have \Deleted (of all, when uids is NULL). */
+RK_MUST_CHECK enum rk_status mailbox_expunge(
+    struct mailbox *mb, const struct uidset *uids, struct rk_err *err);
+
+/*
+ * \Recent of IMAP4rev1: UIDs from *first_out on are recent for who asks; with `take` no later
+ * session is told so of the same ones. Kept in the index only (losing it costs nothing).
+ */
+RK_MUST_CHECK enum rk_status mailbox_recent(
+    struct mailbox *mb, bool take, uint32_t *first_out, struct rk_err *err);
+
 RK_MUST_CHECK enum rk_status mailbox_watch(
     struct mailbox *mb, struct rk_watch *out, struct rk_err *err);
 
