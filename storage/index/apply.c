@@ -442,7 +442,7 @@ meta_start(struct apply *ap, struct index *index, uint64_t above, struct rk_err 
 static enum rk_status
 meta_restart(struct apply *ap, struct index *index, struct rk_err *err)
 {
-	static const char kinds[] = { 'b', 'l', 'd', 'x' };
+	static const char kinds[] = { 'b', 'l', 'd', 'x', 'c' };
 	uint64_t gen = ap->meta.m.gen, next_block = ap->meta.m.next_block;
 	struct index_key key;
 	enum rk_status status = RK_OK;
@@ -515,6 +515,9 @@ apply_write(struct apply *ap, const char *name, struct rk_err *err)
 	}
 	if (status == RK_OK)
 		status = log_add(ap->txn, ap->delta->guid, &ap->meta.m, &ap->gone, err);
+	if (status == RK_OK)
+		status =
+		    cache_drop(ap->txn, ap->delta->guid, ap->meta.m.uidvalidity, &ap->gone, err);
 	if (status == RK_OK && !blob_equal(ap->meta.name, (struct rk_blob){ name, strlen(name) }))
 		status = hint_write(ap, name, err);
 	ap->meta.name = (struct rk_blob){ name, strlen(name) };

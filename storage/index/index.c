@@ -264,7 +264,7 @@ index_close(struct index *index)
 static enum rk_status
 forget(struct kv_txn *txn, const unsigned char *guid, struct rk_arena *mem, struct rk_err *err)
 {
-	static const char kinds[] = { 'b', 'l', 'd', 'x', 'm' };
+	static const char kinds[] = { 'b', 'l', 'd', 'x', 'c', 'm' };
 	struct rk_blob at = { "H", 1 }, value;
 	struct index_key key;
 	struct box_meta meta;

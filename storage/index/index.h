@@ -134,6 +134,40 @@ RK_MUST_CHECK enum rk_status index_set_sizes(struct index *index,
     const unsigned char guid[RK_GUID_LEN], const struct index_size *sizes, size_t n,
     struct rk_err *err);
 
+/*
+ * Response bytes of messages (lib/mime/envelope.h), kept so that a message is parsed once. They are
+ * bound to the UIDVALIDITY; an expunge drops them. Very large ones are not kept.
+ */
+enum index_cached_kind {
+	INDEX_CACHED_ENVELOPE,
+	INDEX_CACHED_BODY,
+	INDEX_CACHED_STRUCTURE,
+};
+#define INDEX_CACHED_N 3
+
+struct index_cached_msg {
+	uint32_t uid;
+	struct rk_blob bytes[INDEX_CACHED_N]; /* data NULL: not known */
+};
+
+struct index_cached_query {
+	const unsigned char *guid;
+	uint32_t uidvalidity;
+	const uint32_t *uids; /* ascending (index_cached only) */
+	size_t n;
+};
+
+/* Fills out[0..n-1], one for each UID, with bytes in `mem`. RK_CORRUPT as everywhere. */
+RK_MUST_CHECK enum rk_status index_cached(struct index *index,
+    const struct index_cached_query *query, struct rk_arena *mem, struct index_cached_msg *out,
+    struct rk_err *err);
+
+/* Adds what is known in msgs[0..n-1] (ascending) to what is there. Not durable: losing it costs a
+ * parse. RK_NOTFOUND: the mailbox is gone or has another UIDVALIDITY. */
+RK_MUST_CHECK enum rk_status index_cache_keep(struct index *index,
+    const struct index_cached_query *query, const struct index_cached_msg *msgs,
+    struct rk_err *err);
+
 /* Says whether the index's files are being read or written, for the scoreboard: a process that dies
  * then leaves the index suspect (a damaged file may be what killed it). Set by the process once;
  * NULL for none. */

@@ -10,6 +10,7 @@
  *	b GUID ID               block: columns of at most BLOCK_MAX messages
  *	l GUID ID               locators of the same messages, at most LOCATORS_MAX bytes
  *	x GUID                  log of expunged UIDs
+ *	c GUID SLOT             response bytes of the messages of 64 UIDs
  *
  * Each value carries the generation (a counter in meta) of the transaction that wrote it, and the
  * record above it names the generation it expects: a value that is missing, stale or another's is
@@ -171,5 +172,11 @@ RK_MUST_CHECK enum rk_status log_get(struct kv_txn *txn, const unsigned char *gu
 /* Adds `gone` at meta->highest, keeps the log within its bound and writes it. */
 RK_MUST_CHECK enum rk_status log_add(struct kv_txn *txn, const unsigned char *guid,
     struct meta *meta, const struct uidset *gone, struct rk_err *err);
+
+/* --- cache.c --- */
+
+/* Forgets the response bytes of messages that are gone. */
+RK_MUST_CHECK enum rk_status cache_drop(struct kv_txn *txn, const unsigned char *guid,
+    uint32_t uidvalidity, const struct uidset *gone, struct rk_err *err);
 
 #endif

@@ -422,3 +422,29 @@ mailbox_watch(struct mailbox *mb, struct rk_watch *out, struct rk_err *err)
 	out->poll_ms = 0;
 	return mb->box.driver->watch(mb->box.handle, out, err);
 }
+
+enum rk_status
+mailbox_cached(struct mailbox *mb, const struct index_cached_query *query, struct rk_arena *mem,
+    struct index_cached_msg *out, struct rk_err *err)
+{
+	struct index_cached_query mine = *query;
+	enum rk_status status;
+
+	mine.guid = mb->guid;
+	status = index_cached(mb->index, &mine, mem, out, err);
+	if (status != RK_OK && recover(mb, &status, err))
+		status = index_cached(mb->index, &mine, mem, out, err);
+	return status;
+}
+
+void
+mailbox_cache_keep(
+    struct mailbox *mb, const struct index_cached_query *query, const struct index_cached_msg *msgs)
+{
+	struct index_cached_query mine = *query;
+	struct rk_err err = { 0 };
+
+	mine.guid = mb->guid;
+	if (index_cache_keep(mb->index, &mine, msgs, &err) != RK_OK)
+		log_ev(RK_LOG_DEBUG, "mailbox.cache", LOG_S("box", mb->name), LOG_ERR(&err));
+}

@@ -47,6 +47,15 @@ RK_MUST_CHECK enum rk_status mailbox_size(
 /* The same for all messages whose size nobody knows yet (STATUS SIZE). */
 RK_MUST_CHECK enum rk_status mailbox_sizes(struct mailbox *mb, struct rk_err *err);
 
+/* Response bytes that were kept (index_cached, index_cache_keep): query->guid is filled in,
+ * uidvalidity is the one that the messages were selected under. Keeping is a favour whose failure
+ * is only logged. */
+RK_MUST_CHECK enum rk_status mailbox_cached(struct mailbox *mb,
+    const struct index_cached_query *query, struct rk_arena *mem, struct index_cached_msg *out,
+    struct rk_err *err);
+void mailbox_cache_keep(struct mailbox *mb, const struct index_cached_query *query,
+    const struct index_cached_msg *msgs);
+
 /*
  * Changes. Each asks the driver (durable on return, as storage.h says), then syncs what it touched,
  * so that the index shows it when the call returns. RK_UNSUPPORTED: the driver can't.
