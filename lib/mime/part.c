@@ -138,7 +138,7 @@ encoding_read(const struct parser *p)
 	struct token t = { p->encoding.data, p->encoding.data + p->encoding.len };
 	struct str word;
 
-	if (!p->has_encoding)
+	if (!p->has_encoding || p->encoding.len == 0)
 		return MIME_IDENTITY;
 	token_cfws(&t, NULL);
 	if (!token_word(&t, &word))

@@ -127,6 +127,8 @@ token_content(struct str value, bool slashed, struct rk_arena *mem, struct token
 	struct str type, subtype = { "", 0 };
 	size_t n = 0;
 
+	if (value.n == 0)
+		return false;
 	token_cfws(&t, NULL);
 	if (!token_word(&t, &type))
 		return false;
