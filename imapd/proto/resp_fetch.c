@@ -138,6 +138,14 @@ resp_fetch_string(struct resp_fetch *f, const struct fetch_item *item, struct st
 	write_string(f->out, value, false);
 }
 
+void
+resp_fetch_bytes(struct resp_fetch *f, const struct fetch_item *item, struct rk_blob bytes)
+{
+	resp_fetch_label(f, item);
+	buf_addc(f->out, ' ');
+	buf_add(f->out, bytes.data, bytes.len);
+}
+
 struct resp_range
 resp_fetch_range(const struct fetch_item *item, uint64_t total)
 {

@@ -38,6 +38,9 @@ void resp_fetch_literal(
 void resp_fetch_nil(struct resp_fetch *f, const struct fetch_item *item);
 void resp_fetch_string(struct resp_fetch *f, const struct fetch_item *item, struct str value);
 
+/* The label, then bytes that are a whole value in IMAP's form already (lib/mime/envelope.h). */
+void resp_fetch_bytes(struct resp_fetch *f, const struct fetch_item *item, struct rk_blob bytes);
+
 /*
  * Which bytes of a section of `total` bytes an item asks for: all, or its <partial> cut to what is
  * there. size 0 behind the end (an empty string is answered, RFC 9051 section 6.4.5).

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/arena.h"
 #include "lib/base/bug.h"
 #include "lib/mime/header.h"
 
@@ -17,17 +18,21 @@ body_clear(struct body *b)
 		close(b->in.fd);
 	buf_clear(&b->text);
 	free(b->marks);
+	arena_free(b->mem);
 	*b = (struct body){ .in = { .fd = -1 } };
 }
 
-/* All octets from the one at `offset` on. */
-static enum rk_status
+enum rk_status
 body_stream(const struct body *b, uint64_t offset, struct stream **out, struct rk_err *err)
 {
 	struct body_mark from = { 0, 0 };
 	enum rk_status status;
 	uint64_t skipped;
 
+	if (b->in.fd < 0) {
+		*out = stream_from_mem(b->text.data + offset, b->text.len - (size_t)offset);
+		return RK_OK;
+	}
 	if (b->in.eol == RK_EOL_CRLF) {
 		*out = stream_from_fd(b->in.fd, b->in.offset + offset, b->in.size - offset);
 		return RK_OK;
@@ -190,10 +195,7 @@ body_header(struct body *b, uint64_t *size_out, struct rk_err *err)
 	enum rk_status status = RK_OK;
 
 	if (!b->header_known) {
-		if (b->in.fd < 0)
-			from = stream_from_mem(b->text.data, b->text.len);
-		else
-			status = body_stream(b, 0, &from, err);
+		status = body_stream(b, 0, &from, err);
 		if (status != RK_OK)
 			return status;
 		status = header_size(from, &b->header, err);
@@ -207,26 +209,41 @@ body_header(struct body *b, uint64_t *size_out, struct rk_err *err)
 }
 
 enum rk_status
-body_header_text(struct body *b, struct buf *out, struct rk_err *err)
+body_header_text(
+    struct body *b, uint64_t offset, uint64_t size, struct buf *out, struct rk_err *err)
 {
 	struct stream *from;
-	enum rk_status status;
-	uint64_t size;
+	size_t start = out->len;
+	enum rk_status status = body_stream(b, offset, &from, err);
 
-	status = body_header(b, &size, err);
-	if (status != RK_OK)
-		return status;
-	if (b->in.fd < 0) {
-		buf_add(out, b->text.data, (size_t)size);
-		return RK_OK;
-	}
-	status = body_stream(b, 0, &from, err);
 	if (status != RK_OK)
 		return status;
 	status = stream_add(from, size < BODY_HEADER_MAX ? size : BODY_HEADER_MAX, out, err);
 	stream_free(from);
-	while (size > BODY_HEADER_MAX && out->len > 0 && out->data[out->len - 1] != '\n')
+	while (size > BODY_HEADER_MAX && out->len > start && out->data[out->len - 1] != '\n')
 		out->len--;
+	return status;
+}
+
+enum rk_status
+body_parts(struct body *b, const struct mime_part **out, struct rk_err *err)
+{
+	struct stream *from;
+	enum rk_status status = RK_OK;
+
+	if (b->parts == NULL) {
+		status = body_stream(b, 0, &from, err);
+		if (status != RK_OK)
+			return status;
+		if (b->mem == NULL)
+			b->mem = arena_new();
+		status = mime_parse(from, b->mem, &b->parts, err);
+		stream_free(from);
+	}
+	/* What could be read of a message is no answer. */
+	if (status != RK_OK)
+		b->parts = NULL;
+	*out = b->parts;
 	return status;
 }
 

@@ -8,6 +8,7 @@
 #define SESSION_BODY_H
 
 #include "imapd/session/out.h"
+#include "lib/mime/part.h"
 #include "storage/mailbox/mailbox.h"
 
 /* Up to this many stored bytes a message is held in memory (twice as much with CRLFs put in). */
@@ -32,6 +33,8 @@ struct body {
 	struct rk_body in; /* a large one; fd open only then */
 	struct body_mark *marks;
 	size_t nmarks;
+	struct rk_arena *mem; /* of the parts */
+	struct mime_part *parts;
 };
 
 /* Makes `b` the message of `record`; costs nothing if it is that already. RK_EXPIRED, RK_CORRUPT,
@@ -43,8 +46,18 @@ void body_clear(struct body *b);
 /* Octets of the header with the empty line. */
 RK_MUST_CHECK enum rk_status body_header(struct body *b, uint64_t *size_out, struct rk_err *err);
 
-/* Appends the header, cut at the last line within BODY_HEADER_MAX. */
-RK_MUST_CHECK enum rk_status body_header_text(struct body *b, struct buf *out, struct rk_err *err);
+/* Appends `size` octets of a header that begins at `offset`, cut at the last line within
+ * BODY_HEADER_MAX. */
+RK_MUST_CHECK enum rk_status body_header_text(
+    struct body *b, uint64_t offset, uint64_t size, struct buf *out, struct rk_err *err);
+
+/* The structure of the message, parsed once; lives until another is loaded. */
+RK_MUST_CHECK enum rk_status body_parts(
+    struct body *b, const struct mime_part **out, struct rk_err *err);
+
+/* A stream over all octets from `offset` on; the caller's, and only while `b` stays as it is. */
+RK_MUST_CHECK enum rk_status body_stream(
+    const struct body *b, uint64_t offset, struct stream **out, struct rk_err *err);
 
 /*
  * Some octets on their way out: in memory when they are few, else a range of a file. Got ready

@@ -12,16 +12,17 @@
 #include <string.h>
 
 #include "imapd/proto/resp_fetch.h"
+#include "imapd/session/fetch.h"
 #include "lib/base/arena.h"
 #include "lib/base/log.h"
-#include "lib/mime/header.h"
 
 #define BATCH 256
 
-#define KIND(k) (1u << (k))
-#define KINDS_STRUCTURE                                                                            \
-	(KIND(FETCH_ENVELOPE) | KIND(FETCH_BODY) | KIND(FETCH_BODYSTRUCTURE) |                     \
-	    KIND(FETCH_BINARY) | KIND(FETCH_BINARY_SIZE))
+/* One turn of a long FETCH; then the client, the spawner and the clocks are looked at. */
+#define TURN_MS 50
+
+#define KIND FETCH_KIND
+#define KINDS_BINARY (KIND(FETCH_BINARY) | KIND(FETCH_BINARY_SIZE))
 #define KINDS_BODY                                                                                 \
 	(KIND(FETCH_RFC822) | KIND(FETCH_RFC822_HEADER) | KIND(FETCH_RFC822_TEXT) |                \
 	    KIND(FETCH_SECTION))
@@ -38,6 +39,7 @@ struct fetch_run {
 	size_t item; /* of the message that is being written */
 	struct resp_fetch resp;
 	struct body_piece piece;
+	struct fetch_structure structure;
 	bool expired;           /* a message went away meanwhile */
 	enum rk_status failure; /* the first one */
 };
@@ -128,14 +130,19 @@ static void
 message_begin(
     struct session *s, const struct cmd_fetch *cf, struct fetch_run *f, struct index_record *r)
 {
+	bool parse = (cf->kinds & FETCH_KINDS_STRUCTURE) != 0 &&
+	             fetch_structure_lacks(&f->structure, f->i, cf->kinds);
 	enum rk_status status = RK_OK;
 	struct rk_err err;
 
-	if ((cf->kinds & KINDS_BODY) != 0) {
+	if ((cf->kinds & KINDS_BODY) != 0 || parse) {
 		status = body_load(&s->sel.body, s->sel.box, r, &err);
 		if (status == RK_OK)
 			size_check(r, &s->sel.body);
 	}
+	if (status == RK_OK && parse)
+		status = fetch_structure_make(
+		    &f->structure, f->i, cf->kinds, f->mem, &s->sel.body, &err);
 	if (status == RK_OK && (cf->kinds & KIND(FETCH_SIZE)) != 0)
 		status = mailbox_size(s->sel.box, r, &err);
 	if (status != RK_OK) {
@@ -148,74 +155,16 @@ message_begin(
 	resp_fetch_begin(&f->resp, out_buf(s->out), view_seq(&s->sel.view, r->uid));
 }
 
-static enum section_text
-section_of(const struct fetch_item *item)
-{
-	switch (item->kind) {
-	case FETCH_RFC822_HEADER:
-		return SECTION_HEADER;
-	case FETCH_RFC822_TEXT:
-		return SECTION_TEXT;
-	case FETCH_SECTION:
-		return item->section.text;
-	default:
-		return SECTION_WHOLE;
-	}
-}
-
-/* The wanted range of HEADER.FIELDS: only the selected lines count for the partial. */
-static enum rk_status
-fields_take(
-    struct body *b, const struct fetch_item *item, struct body_piece *piece, struct rk_err *err)
-{
-	const struct section *section = &item->section;
-	struct buf header = BUF_INIT, picked = BUF_INIT;
-	enum rk_status status = body_header_text(b, &header, err);
-	struct resp_range range;
-
-	if (status == RK_OK) {
-		header_select(str_of(header.data, header.len), section->fields, section->nfields,
-		    section->text == SECTION_FIELDS_NOT, &picked);
-		range = resp_fetch_range(item, picked.len);
-		buf_empty(&piece->text);
-		buf_add(&piece->text, picked.data + range.offset, (size_t)range.size);
-		piece->len = range.size;
-		piece->fd = -1;
-		piece->stream = NULL;
-	}
-	buf_clear(&header);
-	buf_clear(&picked);
-	return status;
-}
-
-static enum rk_status
-section_take(
-    struct body *b, const struct fetch_item *item, struct body_piece *piece, struct rk_err *err)
-{
-	enum section_text text = section_of(item);
-	uint64_t from = 0, to = b->size;
-	enum rk_status status = RK_OK;
-	struct resp_range range;
-
-	if (text == SECTION_FIELDS || text == SECTION_FIELDS_NOT)
-		return fields_take(b, item, piece, err);
-	if (text == SECTION_HEADER)
-		status = body_header(b, &to, err);
-	else if (text == SECTION_TEXT)
-		status = body_header(b, &from, err);
-	if (status != RK_OK)
-		return status;
-	range = resp_fetch_range(item, to - from);
-	return body_take(b, from + range.offset, range.size, piece, err);
-}
-
 static void
 section_write(struct session *s, struct fetch_run *f, const struct fetch_item *item, uint32_t uid)
 {
 	struct rk_err err;
-	enum rk_status status = section_take(&s->sel.body, item, &f->piece, &err);
+	enum rk_status status = fetch_section_take(&s->sel.body, item, &f->piece, &err);
 
-	if (status != RK_OK) {
+	/* A part that is not there is empty, as other servers say. */
+	if (status == RK_NOTFOUND) {
+		resp_fetch_string(&f->resp, item, STR_LIT(""));
+	} else if (status != RK_OK) {
 		message_failed(f, uid, status, &err);
 		resp_fetch_nil(&f->resp, item);
 	} else if (f->piece.len == 0) {
@@ -247,6 +196,12 @@ item_write(struct session *s, struct fetch_run *f, const struct fetch_item *item
 	case FETCH_SIZE:
 		resp_fetch_size(&f->resp, r->size);
 		break;
+	case FETCH_ENVELOPE:
+	case FETCH_BODY:
+	case FETCH_BODYSTRUCTURE:
+		resp_fetch_bytes(&f->resp, item,
+		    f->structure.msgs[f->i].bytes[fetch_structure_kind(item->kind)]);
+		break;
 	default:
 		section_write(s, f, item, r->uid);
 		break;
@@ -257,13 +212,14 @@ item_write(struct session *s, struct fetch_run *f, const struct fetch_item *item
 
 /* Reads the next batch; false when there is none. */
 static bool
-batch_read(struct session *s, struct fetch_run *f)
+batch_read(struct session *s, const struct cmd_fetch *cf, struct fetch_run *f)
 {
 	struct index_query query = { .uids = &f->uids, .from = f->next, .max = BATCH };
 	struct index_records got;
 	enum rk_status status;
 	struct rk_err err;
 
+	fetch_structure_keep(&f->structure, s->sel.box);
 	if (f->next == 0)
 		return false;
 	arena_reset(f->mem);
@@ -278,6 +234,8 @@ batch_read(struct session *s, struct fetch_run *f)
 	f->records = got.list;
 	f->n = got.n;
 	f->found += (uint32_t)f->n;
+	if ((cf->kinds & FETCH_KINDS_STRUCTURE) != 0)
+		fetch_structure_load(&f->structure, s->sel.box, &got, f->mem);
 	f->next =
 	    f->n == 0 || f->records[f->n - 1].uid == UINT32_MAX ? 0 : f->records[f->n - 1].uid + 1;
 	return f->n > 0;
@@ -304,10 +262,12 @@ fetch_step(struct session *s, struct command *c)
 {
 	const struct cmd_fetch *cf = &c->u.fetch;
 	struct fetch_run *f = s->run.state;
+	int64_t until_ms = rk_clock_ms() + TURN_MS;
 
-	while (s->run.inside || f->i < f->n || batch_read(s, f)) {
+	while (s->run.inside || f->i < f->n || batch_read(s, cf, f)) {
 		/* Between two responses the server may end the session. */
-		if (out_full(s->out) || (s->stop_at_ms != 0 && !s->run.inside))
+		if (out_full(s->out) ||
+		    (!s->run.inside && (s->stop_at_ms != 0 || rk_clock_ms() >= until_ms)))
 			return CMD_WAIT;
 		if (!s->run.inside) {
 			message_begin(s, cf, f, &f->records[f->i]);
@@ -323,18 +283,6 @@ fetch_step(struct session *s, struct command *c)
 	return fetch_end(s, c, f);
 }
 
-static bool
-served(const struct cmd_fetch *cf)
-{
-	if ((cf->kinds & KINDS_STRUCTURE) != 0)
-		return false;
-	for (size_t i = 0; i < cf->n; i++) {
-		if (cf->items[i].section.nparts > 0)
-			return false;
-	}
-	return true;
-}
-
 enum cmd_step
 cmd_fetch(struct session *s, struct command *c)
 {
@@ -347,10 +295,10 @@ cmd_fetch(struct session *s, struct command *c)
 	f->next = 1;
 	if (!uids_find(s, c, &f->uids))
 		return reply_bad(s, "There is no message with one of these numbers");
-	if (!served(&c->u.fetch))
-		return reply_no(s, "CANNOT",
-		    "This version of the server does not offer ENVELOPE, BODY, BODYSTRUCTURE and "
-		    "parts of messages");
+	if ((c->u.fetch.kinds & KINDS_BINARY) != 0)
+		return reply_no(
+		    s, "CANNOT", "This version of the server does not decode parts of messages");
+	f->structure.uidvalidity = s->sel.uidvalidity;
 	status = updates_info(s, s->run.mem, &f->info, &err);
 	if (status != RK_OK)
 		return reply_fail(s, status, &err);

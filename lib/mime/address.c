@@ -1,219 +1,239 @@
+/*
+ * Reads words, dots, "@", "<", ">", ":" and ";" in the order in which they stand and makes of them
+ * what they most likely mean; no position is visited twice. A mailbox without a domain, or a domain
+ * without a mailbox, gets the words that Dovecot gives them: NIL in their place would mean a group.
+ */
 #include "lib/mime/address.h"
 
-#include <string.h>
-
+#include "lib/base/arena.h"
 #include "lib/mime/token.h"
+#include "lib/wire/writer.h"
 
-struct reader {
-	struct token t;
-	struct rk_arena *mem;
-	struct buf list;
+#define SPECIALS "()<>@,;:\\\"[]."
+
+struct list {
+	struct token_reader r;
+	struct buf *out;
 	size_t n;
-	bool in_group;
-	struct buf phrase; /* the words so far, with one space where some stood */
-	struct buf local;  /* the same without */
-	struct buf host;
-	struct buf route;
-	struct buf comment;
+	bool group;
 };
 
+static void
+nstring(struct buf *out, struct str s)
+{
+	write_nstring(out, s, s.p == NULL, false);
+}
+
+static void
+address_write(
+    struct list *l, struct str name, struct str route, struct str mailbox, struct str host)
+{
+	if (l->n >= ADDRESSES_MAX)
+		return;
+	buf_addc(l->out, '(');
+	nstring(l->out, name);
+	buf_addc(l->out, ' ');
+	nstring(l->out, route);
+	buf_addc(l->out, ' ');
+	nstring(l->out, mailbox);
+	buf_addc(l->out, ' ');
+	nstring(l->out, host);
+	buf_addc(l->out, ')');
+	l->n++;
+}
+
+static void
+mailbox_write(
+    struct list *l, struct str name, struct str route, struct str mailbox, struct str host)
+{
+	address_write(l, name, route, mailbox.p == NULL ? STR_LIT("MISSING_MAILBOX") : mailbox,
+	    host.p == NULL ? STR_LIT("MISSING_DOMAIN") : host);
+}
+
 static struct str
-kept(struct reader *r, const struct buf *b)
+kept(struct list *l, struct buf *b)
 {
-	return b->len == 0 ? STR_LIT("") : str_of(rk_arena_dup(r->mem, b->data, b->len), b->len);
+	struct str s = str_of(NULL, 0);
+
+	if (b->len > 0)
+		s = str_of(rk_arena_dup(l->r.mem, b->data, b->len), b->len);
+	buf_clear(b);
+	return s;
 }
 
-static void
-address_add(struct reader *r, const struct address *a)
-{
-	if (r->n == ADDRESS_MAX)
-		return;
-	buf_add(&r->list, a, sizeof(*a));
-	r->n++;
-}
-
-static void
-forget(struct reader *r)
-{
-	buf_empty(&r->phrase);
-	buf_empty(&r->local);
-	buf_empty(&r->host);
-	buf_empty(&r->route);
-	buf_empty(&r->comment);
-}
-
-static void
-group_add(struct reader *r, enum address_kind kind)
-{
-	struct address a = { .kind = kind };
-
-	if (kind == ADDRESS_GROUP)
-		a.mailbox = kept(r, &r->phrase);
-	address_add(r, &a);
-	r->in_group = kind == ADDRESS_GROUP;
-	forget(r);
-}
-
+/*
+ * Words and dots up to a special, read as a phrase and as a local part at once: only what follows
+ * tells which it is. In the one a blank stands where one stood, in the other not beside a dot.
+ */
 static bool
-ends_word(char c)
+words_read(struct list *l, struct buf *phrase, struct buf *local, struct str *comment)
 {
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '(' || c == '"' ||
-	       c == ',' || c == ';' || c == ':' || c == '<' || c == '>' || c == '@';
-}
+	bool any = false, dot = true;
 
-/* Words up to a special; a domain literal is a word with anything in it. */
-static void
-words_take(struct reader *r, struct buf *joined, struct buf *spaced)
-{
 	for (;;) {
-		const char *from = r->t.p, *before;
-		size_t len = joined->len;
+		const char *before = l->r.p;
+		struct str word;
+		bool blank;
 
-		token_cfws(&r->t, &r->comment);
-		if (r->t.p == r->t.end)
-			return;
-		if (spaced != NULL && spaced->len > 0 && r->t.p > from && !ends_word(*r->t.p))
-			buf_addc(spaced, ' ');
-		else if (spaced != NULL && spaced->len > 0 && r->t.p > from && *r->t.p == '"')
-			buf_addc(spaced, ' ');
-		before = r->t.p;
-		if (*r->t.p == '"') {
-			token_quoted(&r->t, joined);
-		} else if (*r->t.p == '[' && spaced == NULL) {
-			while (r->t.p < r->t.end && *r->t.p != ']' && *r->t.p != '\n')
-				buf_addc(joined, *r->t.p++);
+		token_skip(&l->r, comment);
+		blank = any && l->r.p > before;
+		if (token_char(&l->r, '.')) {
+			buf_addc(phrase, '.');
+			buf_addc(local, '.');
+			dot = true;
+		} else if (token_quoted(&l->r, &word) || token_word(&l->r, SPECIALS, &word)) {
+			if (blank)
+				buf_addc(phrase, ' ');
+			if (blank && !dot)
+				buf_addc(local, ' ');
+			buf_add(phrase, word.p, word.n);
+			buf_add(local, word.p, word.n);
+			dot = false;
 		} else {
-			while (r->t.p < r->t.end && !ends_word(*r->t.p))
-				buf_addc(joined, *r->t.p++);
+			return any;
 		}
-		if (spaced != NULL)
-			buf_add(spaced, joined->data + len, joined->len - len);
-		if (r->t.p == before)
-			return;
+		any = true;
 	}
 }
 
-static void
-mailbox_add(struct reader *r, bool angle)
+/* Behind "@": atoms and dots, or [literal]; blanks and comments in between go. */
+static struct str
+domain_read(struct list *l, struct str *comment)
 {
-	struct address a = { .kind = ADDRESS_MAILBOX };
+	struct buf b = BUF_INIT;
 
-	if (r->local.len > 0 || r->host.len > 0 || (angle && r->phrase.len > 0)) {
-		a.name = kept(r, angle && r->phrase.len > 0 ? &r->phrase : &r->comment);
-		a.route = kept(r, &r->route);
-		a.mailbox = kept(r, &r->local);
-		a.host = kept(r, &r->host);
-		address_add(r, &a);
-	}
-	forget(r);
-}
+	for (;;) {
+		struct str word;
 
-/* From the "@" to behind the ":"; without one it was a host without a mailbox. */
-static void
-route_take(struct reader *r)
-{
-	while (r->t.p < r->t.end && *r->t.p != ':' && *r->t.p != '>') {
-		if ((unsigned char)*r->t.p > 0x20)
-			buf_addc(&r->route, *r->t.p);
-		r->t.p++;
-	}
-	if (r->t.p < r->t.end && *r->t.p == ':') {
-		r->t.p++;
-		return;
-	}
-	buf_add(&r->host, r->route.data + 1, r->route.len - 1);
-	buf_empty(&r->route);
-}
-
-/* "<" [route ":"] local ["@" host] ">" */
-static void
-angle_take(struct reader *r)
-{
-	r->t.p++;
-	buf_empty(&r->local);
-	buf_empty(&r->host);
-	token_cfws(&r->t, NULL);
-	if (r->t.p < r->t.end && *r->t.p == '@')
-		route_take(r);
-	words_take(r, &r->local, NULL);
-	if (r->t.p < r->t.end && *r->t.p == '@') {
-		r->t.p++;
-		words_take(r, &r->host, NULL);
-	}
-	while (r->t.p < r->t.end && *r->t.p != '>' && *r->t.p != ',' && *r->t.p != ';')
-		r->t.p++;
-	if (r->t.p < r->t.end && *r->t.p == '>')
-		r->t.p++;
-	token_cfws(&r->t, &r->comment);
-	mailbox_add(r, true);
-}
-
-/* Words, and what the special behind them makes of them. */
-static void
-entry_take(struct reader *r)
-{
-	words_take(r, &r->local, &r->phrase);
-	switch (r->t.p < r->t.end ? *r->t.p : '\0') {
-	case '<':
-		angle_take(r);
-		break;
-	case '@':
-		r->t.p++;
-		words_take(r, &r->host, NULL);
-		if (r->t.p < r->t.end && *r->t.p == '<') {
-			/* "me@here <me@there>": the first one is a name */
-			buf_addc(&r->phrase, '@');
-			buf_add(&r->phrase, r->host.data, r->host.len);
-			angle_take(r);
+		token_skip(&l->r, comment);
+		if (token_char(&l->r, '.')) {
+			buf_addc(&b, '.');
+		} else if (token_char(&l->r, '[')) {
+			buf_addc(&b, '[');
+			while (l->r.p < l->r.end && *l->r.p != ']')
+				buf_addc(&b, *l->r.p++);
+			(void)token_char(&l->r, ']');
+			buf_addc(&b, ']');
+		} else if (token_word(&l->r, SPECIALS, &word)) {
+			buf_add(&b, word.p, word.n);
+		} else {
+			return kept(l, &b);
 		}
-		mailbox_add(r, false);
-		break;
-	case ':':
-		r->t.p++;
-		if (r->in_group)
-			group_add(r, ADDRESS_GROUP_END);
-		else
-			group_add(r, ADDRESS_GROUP);
-		break;
-	case ';':
-		r->t.p++;
-		mailbox_add(r, false);
-		if (r->in_group)
-			group_add(r, ADDRESS_GROUP_END);
-		break;
-	default: /* a comma, a stray ">", the end */
-		if (r->t.p < r->t.end)
-			r->t.p++;
-		mailbox_add(r, false);
-		break;
 	}
 }
 
-struct address *
-address_parse(struct str value, struct rk_arena *mem, size_t *n_out)
+/* "@a,@b:" behind "<". */
+static struct str
+route_read(struct list *l)
 {
-	struct reader r = { .t = { value.p, value.p + value.n }, .mem = mem };
-	struct address *list;
+	struct buf b = BUF_INIT;
 
-	while (r.t.p < r.t.end && r.n < ADDRESS_MAX)
-		entry_take(&r);
-	if (r.in_group) {
-		struct address end = { .kind = ADDRESS_GROUP_END };
+	while (l->r.p < l->r.end && *l->r.p == '@') {
+		struct str domain;
 
-		/* Also beyond the limit: a group without end would be a lie in ENVELOPE. */
-		buf_add(&r.list, &end, sizeof(end));
-		r.n++;
+		(void)token_char(&l->r, '@');
+		domain = domain_read(l, NULL);
+		if (b.len > 0)
+			buf_addc(&b, ',');
+		buf_addc(&b, '@');
+		buf_add(&b, domain.p, domain.n);
+		token_skip(&l->r, NULL);
+		while (token_char(&l->r, ','))
+			token_skip(&l->r, NULL);
 	}
-	list = rk_arena_array(mem, r.n + 1, sizeof(*list));
-	if (r.n > 0)
-		memcpy(list, r.list.data, r.n * sizeof(*list));
-	*n_out = r.n;
-	buf_clear(&r.list);
-	forget(&r);
-	buf_clear(&r.phrase);
-	buf_clear(&r.local);
-	buf_clear(&r.host);
-	buf_clear(&r.route);
-	buf_clear(&r.comment);
-	return list;
+	(void)token_char(&l->r, ':');
+	return kept(l, &b);
+}
+
+/* From behind "<" through ">". */
+static void
+angle_read(struct list *l, struct str name)
+{
+	struct buf phrase = BUF_INIT, local = BUF_INIT;
+	struct str route, mailbox, host = str_of(NULL, 0);
+	bool any;
+
+	token_skip(&l->r, NULL);
+	route = route_read(l);
+	any = words_read(l, &phrase, &local, NULL);
+	buf_clear(&phrase);
+	mailbox = kept(l, &local);
+	if (any && mailbox.p == NULL)
+		mailbox = STR_LIT("");
+	if (token_char(&l->r, '@'))
+		host = domain_read(l, NULL);
+	/* What else stands before the bracket is passed over. */
+	while (l->r.p < l->r.end && *l->r.p != '>')
+		l->r.p++;
+	(void)token_char(&l->r, '>');
+	mailbox_write(l, name, route, mailbox, host);
+}
+
+static void
+group_begin(struct list *l, struct str name)
+{
+	address_write(l, str_of(NULL, 0), str_of(NULL, 0), name.p == NULL ? STR_LIT("") : name,
+	    str_of(NULL, 0));
+	l->group = true;
+}
+
+static void
+group_end(struct list *l)
+{
+	if (l->group)
+		address_write(
+		    l, str_of(NULL, 0), str_of(NULL, 0), str_of(NULL, 0), str_of(NULL, 0));
+	l->group = false;
+}
+
+/* One address or group mark; false at the end. */
+static bool
+element_read(struct list *l)
+{
+	struct buf phrase = BUF_INIT, local = BUF_INIT;
+	struct str comment = str_of(NULL, 0), name, words;
+	const char *before = l->r.p;
+	bool any = words_read(l, &phrase, &local, &comment);
+
+	name = kept(l, &phrase);
+	words = kept(l, &local);
+	if (token_char(&l->r, '<')) {
+		angle_read(l, name);
+	} else if (token_char(&l->r, '@')) {
+		struct str host = domain_read(l, &comment);
+
+		mailbox_write(l, comment, str_of(NULL, 0), words, host);
+	} else if (any && !l->group && token_char(&l->r, ':')) {
+		group_begin(l, name);
+	} else if (any) {
+		mailbox_write(l, comment, str_of(NULL, 0), words.p == NULL ? STR_LIT("") : words,
+		    str_of(NULL, 0));
+	}
+	token_skip(&l->r, NULL);
+	if (l->r.p == l->r.end)
+		return false;
+	if (token_char(&l->r, ';'))
+		group_end(l);
+	else if (!token_char(&l->r, ',') && l->r.p == before)
+		l->r.p++; /* a byte that is nothing here */
+	return l->r.p < l->r.end;
+}
+
+void
+address_list_write(struct str value, struct buf *out)
+{
+	struct list l = { .r = { value.p, value.p + value.n, arena_new() }, .out = out };
+	size_t start = out->len;
+
+	buf_addc(out, '(');
+	while (value.n > 0 && l.n < ADDRESSES_MAX && element_read(&l))
+		continue;
+	group_end(&l);
+	if (l.n == 0) {
+		out->len = start;
+		buf_adds(out, "NIL");
+	} else {
+		buf_addc(out, ')');
+	}
+	arena_free(l.r.mem);
 }

@@ -1,489 +1,333 @@
 /*
- * One pass, line by line. Of a line its first LINE_HEAD bytes are looked at for a boundary; of a
- * header only the two fields that say how to go on are kept. The open multiparts stand on a stack
- * of at most MIME_DEPTH_MAX, so that a line that begins with "--" costs at most that many compares.
+ * One pass over the octets, line by line. What is open at a moment is the path from the message to
+ * the part that the position is in; a line that is the boundary of one of the multiparts on that
+ * path ends all parts below it (RFC 2046 section 5.1.2: also one that a sender forgot to close).
  *
- * A boundary of an outer multipart ends all that is open inside it (RFC 2046 section 5.1.2). What
- * stands behind a closing boundary belongs to the multipart's body and is no part. As in Dovecot a
- * line is a boundary when it only begins like one; of several the longest counts, then the
- * innermost.
+ * Nothing is kept of a line but its beginning, which is where boundaries stand, and the fields that
+ * are asked for later; so memory follows the number of parts, and both it and the number of open
+ * levels are bounded. The boundary with the longest match wins, as one may begin like another.
  */
 #include "lib/mime/part.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
 #include "lib/base/bug.h"
-#include "lib/mime/token.h"
+#include "lib/mime/value.h"
 
 #define BLOCK ((size_t)64 * 1024)
-#define LINE_HEAD 1024
-#define FIELD_MAX ((size_t)1024 * 1024)
-#define STRING_MAX 1024
+/* A boundary has at most 70 characters (RFC 2046 section 5.1.1); some programs forget that. */
+#define BOUNDARY_MAX ((size_t)1000)
+#define FIELD_MAX ((size_t)64 * 1024)
+/* All fields kept of one message. */
+#define FIELDS_TOTAL ((size_t)4 * 1024 * 1024)
 
 struct level {
 	struct mime_part *part;
-	struct str boundary;
-};
-
-enum field {
-	FIELD_OTHER,
-	FIELD_TYPE,
-	FIELD_ENCODING,
+	struct str boundary;    /* of a multipart; empty: none */
+	struct mime_part *last; /* its newest child */
+	uint64_t lines;         /* of the message, where the part's body began */
+	bool ended;             /* its closing delimiter was seen */
 };
 
 struct parser {
 	struct rk_arena *mem;
-	struct mime_part *part; /* the innermost open one */
-	unsigned depth;         /* of it; the message itself is at 0 */
-	size_t nparts;
-	struct level open[MIME_DEPTH_MAX + 1]; /* multiparts whose boundary may still come */
-	size_t nopen;
+	struct level levels[MIME_DEPTH_MAX];
+	size_t nlevels;
+	size_t parts;
 	bool in_header;
-
-	/* the line that is being read */
-	uint64_t line;  /* where it begins */
-	uint64_t lines; /* LFs before it */
-	unsigned eol;   /* octets of the line end before it */
-	char head[LINE_HEAD];
-	size_t nhead;
-	uint64_t length; /* so far */
-	char last;       /* its last byte so far */
-
-	/* the header that is being read */
-	enum field field;
-	struct buf type, encoding;
-	bool has_type, has_encoding;
+	uint64_t pos;        /* of the next octet */
+	uint64_t line_start; /* of the line that is being read */
+	uint64_t lines;      /* LFs so far */
+	unsigned eol;        /* octets of the line end before line_start */
+	char last;           /* the octet before pos */
+	struct buf head;     /* the beginning of the line */
+	struct buf field;    /* the header field so far, unfolded */
+	size_t kept;         /* of FIELDS_TOTAL */
 };
 
-/* What a part needs only while it is open is kept beside it. */
-struct open_part {
-	struct mime_part part;
-	uint64_t lines; /* LFs before its body */
-	struct mime_part *last_child;
-};
-
-static struct open_part *
-opened(struct mime_part *part)
+static struct level *
+top(struct parser *p)
 {
-	return (struct open_part *)part; /* part is its first member */
+	return &p->levels[p->nlevels - 1];
 }
 
-static void
-part_begin(struct parser *p, struct mime_part *parent, uint64_t at)
-{
-	struct open_part *o = rk_arena_alloc(p->mem, sizeof(*o));
+/* --- parts begin and end --- */
 
-	o->part.parent = parent;
-	o->part.header = at;
-	if (parent != NULL) {
-		if (opened(parent)->last_child != NULL)
-			opened(parent)->last_child->next = &o->part;
+static void
+part_begin(struct parser *p, bool digest)
+{
+	struct mime_part *part = rk_arena_alloc(p->mem, sizeof(*part));
+
+	part->header = part->body = p->pos;
+	part->digest = digest;
+	if (p->nlevels > 0) {
+		part->parent = top(p)->part;
+		if (top(p)->last != NULL)
+			top(p)->last->next = part;
 		else
-			parent->child = &o->part;
-		opened(parent)->last_child = &o->part;
-		o->part.digest =
-		    parent->kind == MIME_MULTIPART && str_iis(parent->subtype, "digest");
-		p->depth++;
+			top(p)->part->child = part;
+		top(p)->last = part;
 	}
-	p->nparts++;
-	p->part = &o->part;
+	p->levels[p->nlevels++] = (struct level){ .part = part };
+	p->parts++;
 	p->in_header = true;
-	p->field = FIELD_OTHER;
-	p->has_type = p->has_encoding = false;
-	buf_empty(&p->type);
-	buf_empty(&p->encoding);
+	buf_empty(&p->field);
 }
 
-/* --- the header --- */
-
-static void
-type_set(struct mime_part *part, const char *type, const char *subtype)
-{
-	part->type = str_from(type);
-	part->subtype = str_from(subtype);
-}
-
-static struct str
-cut(struct str s)
-{
-	return str_of(s.p, s.n < STRING_MAX ? s.n : STRING_MAX);
-}
-
-static void
-type_read(struct parser *p, struct mime_part *part)
-{
-	struct token_content c;
-
-	if (!p->has_type || !token_content(str_of(p->type.data, p->type.len), true, p->mem, &c)) {
-		if (part->digest && !p->has_type)
-			type_set(part, "message", "rfc822");
-		else
-			type_set(part, "text", "plain");
-		return;
-	}
-	part->type = cut(c.type);
-	part->subtype = cut(c.subtype);
-	part->params = c.params;
-	part->nparams = c.nparams;
-	for (size_t i = c.nparams; i > 0; i--) {
-		if (str_iis(c.params[i - 1].name, "charset"))
-			part->charset = c.params[i - 1].value;
-	}
-}
-
-static enum mime_encoding
-encoding_read(const struct parser *p)
-{
-	struct token t = { p->encoding.data, p->encoding.data + p->encoding.len };
-	struct str word;
-
-	if (!p->has_encoding || p->encoding.len == 0)
-		return MIME_IDENTITY;
-	token_cfws(&t, NULL);
-	if (!token_word(&t, &word))
-		return MIME_IDENTITY;
-	if (str_iis(word, "7bit") || str_iis(word, "8bit") || str_iis(word, "binary"))
-		return MIME_IDENTITY;
-	if (str_iis(word, "quoted-printable"))
-		return MIME_QP;
-	return str_iis(word, "base64") ? MIME_BASE64 : MIME_UNKNOWN;
-}
-
-static struct str
-boundary_of(const struct mime_part *part)
-{
-	for (size_t i = 0; i < part->nparams; i++) {
-		if (str_iis(part->params[i].name, "boundary"))
-			return part->params[i].value;
-	}
-	return STR_LIT("");
-}
-
-static bool
-is_message(const struct mime_part *part)
-{
-	return str_iis(part->type, "message") &&
-	       (str_iis(part->subtype, "rfc822") || str_iis(part->subtype, "global"));
-}
-
-/* The header ended; the body begins at `at`. */
-static void
-header_end(struct parser *p, uint64_t at, uint64_t lines)
-{
-	struct mime_part *part = p->part;
-	bool room = p->depth + 1 < MIME_DEPTH_MAX && p->nparts < MIME_PARTS_MAX;
-	struct str boundary;
-
-	p->in_header = false;
-	part->header_size = at - part->header;
-	part->body = at;
-	opened(part)->lines = lines;
-	type_read(p, part);
-	part->encoding = encoding_read(p);
-	boundary = boundary_of(part);
-	if (room && str_iis(part->type, "multipart") && boundary.n > 0 &&
-	    boundary.n < LINE_HEAD - 4) {
-		part->kind = MIME_MULTIPART;
-		p->open[p->nopen++] = (struct level){ part, boundary };
-	} else if (room && is_message(part)) {
-		part->kind = MIME_MESSAGE;
-		part_begin(p, part, at);
-	}
-}
-
-static enum field
-field_find(const struct parser *p)
-{
-	const char *colon = memchr(p->head, ':', p->nhead);
-	size_t n = colon == NULL ? 0 : (size_t)(colon - p->head);
-
-	while (n > 0 && (p->head[n - 1] == ' ' || p->head[n - 1] == '\t'))
-		n--;
-	if (str_iis(str_of(p->head, n), "Content-Type"))
-		return FIELD_TYPE;
-	if (str_iis(str_of(p->head, n), "Content-Transfer-Encoding"))
-		return FIELD_ENCODING;
-	return FIELD_OTHER;
-}
-
-/* The line's name is known: from here on its bytes are kept if they are wanted. Of a field that
- * comes twice the first counts. */
-static void
-field_begin(struct parser *p)
-{
-	bool *has;
-
-	if (p->nhead > 0 && (p->head[0] == ' ' || p->head[0] == '\t'))
-		return; /* goes on */
-	p->field = field_find(p);
-	if (p->field == FIELD_OTHER)
-		return;
-	has = p->field == FIELD_TYPE ? &p->has_type : &p->has_encoding;
-	if (*has)
-		p->field = FIELD_OTHER;
-	*has = true;
-}
-
-static void
-field_add(struct parser *p, const char *bytes, size_t n)
-{
-	struct buf *b = p->field == FIELD_TYPE ? &p->type : &p->encoding;
-	size_t room;
-
-	if (p->field == FIELD_OTHER)
-		return;
-	room = FIELD_MAX - b->len;
-	buf_add(b, bytes, n < room ? n : room);
-}
-
-/* The head of a header line is complete. */
-static void
-field_head(struct parser *p)
-{
-	const char *from = p->head;
-	const char *colon;
-
-	if (p->line - p->part->header >= MIME_HEADER_MAX) {
-		p->field = FIELD_OTHER;
-		return;
-	}
-	field_begin(p);
-	if (p->nhead > 0 && p->head[0] != ' ' && p->head[0] != '\t' && p->field != FIELD_OTHER) {
-		colon = memchr(p->head, ':', p->nhead);
-		from = colon + 1;
-	}
-	field_add(p, from, (size_t)(p->head + p->nhead - from));
-}
-
-/* --- the body --- */
-
-/* Ends the innermost part; `end` and `lines` count without the line end before a boundary. */
+/* The part's body ends at `end`; `lines` LFs of the message stand before that. */
 static void
 part_end(struct parser *p, uint64_t end, uint64_t lines)
 {
-	struct mime_part *part = p->part;
-	uint64_t n;
+	struct level *l = top(p);
 
-	if (p->in_header) {
-		uint64_t at = end > part->header ? end : part->header;
-
-		p->depth = MIME_DEPTH_MAX; /* nothing opens any more */
-		header_end(p, at, lines);
-	}
-	part->body_size = end > part->body ? end - part->body : 0;
-	n = lines > opened(part)->lines ? lines - opened(part)->lines : 0;
-	part->body_lines = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
-	p->part = part->parent;
+	l->part->body_size = end > l->part->body ? end - l->part->body : 0;
+	l->part->body_lines =
+	    end > l->part->body && lines > l->lines ? (uint32_t)(lines - l->lines) : 0;
+	p->nlevels--;
 }
 
-static void
-parts_end(struct parser *p, const struct mime_part *until, uint64_t end, uint64_t lines)
-{
-	unsigned depth = 0;
-
-	while (p->part != until)
-		part_end(p, end, lines);
-	for (const struct mime_part *up = until; up != NULL && up->parent != NULL; up = up->parent)
-		depth++;
-	p->depth = depth;
-}
-
-/* The open multipart whose boundary this line is; nopen: none. */
-static size_t
-boundary_find(const struct parser *p, size_t nhead)
-{
-	size_t best = p->nopen;
-
-	for (size_t i = p->nopen; i-- > 0;) {
-		const struct str *b = &p->open[i].boundary;
-
-		if (b->n > nhead - 2 || memcmp(b->p, p->head + 2, b->n) != 0)
-			continue;
-		if (best == p->nopen || p->open[best].boundary.n < b->n)
-			best = i;
-	}
-	return best;
-}
-
-/* The line is complete (or as much of it as is looked at): a boundary? */
 static bool
-boundary_take(struct parser *p, uint64_t next_line)
+may_open(const struct parser *p)
 {
-	const struct mime_part *part;
-	bool closing;
-	uint64_t end;
-	size_t i, n;
+	return p->nlevels < MIME_DEPTH_MAX && p->parts < MIME_PARTS_MAX;
+}
 
-	if (p->nhead < 2 || p->head[0] != '-' || p->head[1] != '-')
-		return false;
-	i = boundary_find(p, p->nhead);
-	if (i == p->nopen)
-		return false;
-	n = 2 + p->open[i].boundary.n;
-	closing = p->nhead >= n + 2 && p->head[n] == '-' && p->head[n + 1] == '-';
-	if (!closing && p->nparts >= MIME_PARTS_MAX)
-		return false; /* the last part holds all the rest */
-	part = p->open[i].part;
-	end = p->line - p->eol;
-	/* The header of a part that ends here keeps its own line end: it is no boundary's. */
-	if (p->in_header) {
-		p->depth = MIME_DEPTH_MAX;
-		header_end(p, p->line, p->lines);
+/* The header ends at `end`, and the body begins there. */
+static void
+header_end(struct parser *p, uint64_t end)
+{
+	struct level *l = top(p);
+	struct mime_part *part = l->part;
+	bool opens = may_open(p);
+
+	part->header_size = end - part->header;
+	part->body = end;
+	l->lines = p->lines;
+	p->in_header = false;
+	mime_value_finish(part, p->mem, &l->boundary);
+	if (!opens) {
+		part->kind = MIME_LEAF;
+		l->boundary = str_of(NULL, 0);
 	}
-	parts_end(p, part, end, p->lines - (p->eol > 0 ? 1 : 0));
-	p->nopen = closing ? i : i + 1;
-	if (!closing)
-		part_begin(p, p->part, next_line);
-	return true;
+	if (part->kind == MIME_MESSAGE)
+		part_begin(p, false);
+}
+
+/* --- boundaries --- */
+
+/* Which level's boundary the line is, p->nlevels: none. *closing_out: with "--" behind it. */
+static size_t
+boundary_find(const struct parser *p, bool *closing_out)
+{
+	struct str line = str_of(p->head.data, p->head.len);
+	size_t found = p->nlevels, longest = 0;
+
+	if (line.n < 3 || line.p[0] != '-' || line.p[1] != '-')
+		return found;
+	for (size_t i = 0; i < p->nlevels; i++) {
+		struct str b = p->levels[i].boundary;
+
+		if (b.n == 0 || b.n < longest || b.n > line.n - 2 || p->levels[i].ended ||
+		    memcmp(line.p + 2, b.p, b.n) != 0)
+			continue;
+		found = i;
+		longest = b.n;
+	}
+	*closing_out = found < p->nlevels && line.n >= longest + 4 &&
+	               memcmp(line.p + 2 + longest, "--", 2) == 0;
+	return found;
+}
+
+/* The line that ends at p->pos is the boundary of `level`. */
+static void
+boundary_take(struct parser *p, size_t level, bool closing)
+{
+	uint64_t end = p->line_start - p->eol, lines = p->lines - 1;
+
+	/* The line itself counted one LF (unless it has none), the one before it belongs to it. */
+	if (p->last != '\n')
+		lines++;
+	if (p->eol > 0 && lines > 0)
+		lines--;
+	if (p->in_header)
+		header_end(p, p->line_start);
+	while (p->nlevels > level + 1)
+		part_end(p, end, lines);
+	if (closing)
+		p->levels[level].ended = true;
+	else
+		part_begin(p, str_iis(top(p)->part->subtype, "digest"));
 }
 
 /* --- lines --- */
 
-/* A line ended before `next`, with `eol` octets of line end (0: the message ended). */
 static void
-line_end(struct parser *p, uint64_t next, unsigned eol)
+field_done(struct parser *p)
 {
-	uint64_t lines = p->lines + (eol > 0 ? 1 : 0);
-	bool taken = boundary_take(p, next);
+	struct str field = str_of(p->field.data, p->field.len);
 
-	if (!taken && p->in_header) {
-		if (p->length == eol && eol > 0)
-			header_end(p, next, lines);
-		else if (p->nhead < LINE_HEAD)
-			field_head(p);
-	}
-	p->line = next;
-	p->lines = lines;
-	p->eol = eol;
-	p->nhead = 0;
-	p->length = 0;
-	p->last = '\0';
+	if (field.n > 0 && p->kept < FIELDS_TOTAL)
+		p->kept += mime_value_field(top(p)->part, field, p->mem);
+	buf_empty(&p->field);
 }
 
-/* Some bytes of the current line, without an LF in their midst. */
 static void
-line_add(struct parser *p, const char *bytes, size_t n)
+header_line(struct parser *p, struct str line)
 {
-	size_t room = LINE_HEAD - p->nhead;
-	size_t part = n < room ? n : room;
-
-	if (n == 0)
+	if (line.n == 0) {
+		field_done(p);
+		header_end(p, p->pos);
 		return;
-	memcpy(p->head + p->nhead, bytes, part);
-	p->nhead += part;
-	if (p->in_header && room > 0 && p->nhead == LINE_HEAD)
-		field_head(p);
-	if (p->in_header && part < n)
-		field_add(p, bytes + part, n - part);
-	p->length += n;
-	p->last = bytes[n - 1];
-}
-
-static void
-block_parse(struct parser *p, const char *bytes, size_t n, uint64_t at)
-{
-	const char *from = bytes, *end = bytes + n;
-
-	while (from < end) {
-		const char *lf = memchr(from, '\n', (size_t)(end - from));
-		size_t len = lf == NULL ? (size_t)(end - from) : (size_t)(lf - from);
-		unsigned eol = 1;
-
-		line_add(p, from, len);
-		if (lf == NULL)
-			return;
-		if (p->length > 0 && p->last == '\r')
-			eol = 2;
-		p->length++;
-		line_end(p, at + (uint64_t)(lf + 1 - bytes), eol);
-		from = lf + 1;
 	}
+	if (line.p[0] != ' ' && line.p[0] != '\t')
+		field_done(p);
+	if (p->line_start - top(p)->part->header > MIME_HEADER_MAX)
+		return;
+	if (p->field.len + line.n <= FIELD_MAX)
+		buf_add(&p->field, line.p, line.n);
 }
 
-static struct parser *
-parser_new(struct rk_arena *mem)
+/* A whole line, or the rest of the message, ends at p->pos. */
+static void
+line_end(struct parser *p)
 {
-	struct parser *p = calloc(1, sizeof(*p));
+	struct str line = str_of(p->head.data, p->head.len);
+	unsigned eol = 0;
+	bool closing = false;
+	size_t level;
 
-	if (p == NULL)
-		rk_out_of_memory(sizeof(*p));
-	p->mem = mem;
-	return p;
+	if (line.n > 0 && line.p[line.n - 1] == '\n') {
+		line.n--;
+		eol = 1;
+		if (line.n > 0 && line.p[line.n - 1] == '\r') {
+			line.n--;
+			eol = 2;
+		}
+	}
+	level = boundary_find(p, &closing);
+	/* Beyond the limit of parts a delimiter is text of the last one. */
+	if (level < p->nlevels && (closing || p->parts < MIME_PARTS_MAX)) {
+		if (p->in_header)
+			field_done(p);
+		boundary_take(p, level, closing);
+	} else if (p->in_header) {
+		header_line(p, line);
+	}
+	p->eol = eol;
+	p->line_start = p->pos;
+	buf_empty(&p->head);
+}
+
+/* A long line in a header field goes on beyond what is kept of it: it's cut there. */
+static void
+bytes_take(struct parser *p, const char *bytes, size_t n)
+{
+	size_t room = p->in_header ? FIELD_MAX : BOUNDARY_MAX;
+
+	while (n > 0) {
+		const char *lf = memchr(bytes, '\n', n);
+		size_t take = lf == NULL ? n : (size_t)(lf - bytes) + 1, keep = take;
+		char cr = take > 1 ? bytes[take - 2] : p->last;
+
+		if (keep > room - (p->head.len < room ? p->head.len : room))
+			keep = room - (p->head.len < room ? p->head.len : room);
+		buf_add(&p->head, bytes, keep);
+		p->pos += take;
+		p->last = bytes[take - 1];
+		if (lf != NULL) {
+			p->lines++;
+			/* A cut line keeps its end, so that its width is known. */
+			if (keep < take) {
+				p->head.len -= p->head.len >= 2 ? 2 : p->head.len;
+				if (cr == '\r')
+					buf_addc(&p->head, '\r');
+				buf_addc(&p->head, '\n');
+			}
+			line_end(p);
+		}
+		bytes += take;
+		n -= take;
+	}
 }
 
 enum rk_status
 mime_parse(struct stream *message, struct rk_arena *mem, struct mime_part **out, struct rk_err *err)
 {
-	struct parser *p = parser_new(mem);
+	struct parser *p = calloc(1, sizeof(*p));
 	char *block = malloc(BLOCK);
 	enum rk_status status;
-	uint64_t size = 0;
 	size_t got = 0;
 
-	if (block == NULL)
+	if (p == NULL || block == NULL)
 		rk_out_of_memory(BLOCK);
-	part_begin(p, NULL, 0);
-	*out = p->part;
-	for (;;) {
-		status = stream_read(message, block, BLOCK, &got, err);
-		if (status != RK_OK || got == 0)
-			break;
-		block_parse(p, block, got, size);
-		size += got;
-	}
-	if (status == RK_OK) {
-		if (p->length > 0)
-			line_end(p, size, 0);
+	p->mem = mem;
+	part_begin(p, false);
+	*out = p->levels[0].part;
+	while ((status = stream_read(message, block, BLOCK, &got, err)) == RK_OK && got > 0)
+		bytes_take(p, block, got);
+	if (p->head.len > 0)
+		line_end(p);
+	if (p->in_header) {
+		field_done(p);
+		header_end(p, p->pos);
 		if (p->in_header)
-			header_end(p, size, p->lines);
-		parts_end(p, NULL, size, p->lines);
+			header_end(p, p->pos);
 	}
-	buf_clear(&p->type);
-	buf_clear(&p->encoding);
+	while (p->nlevels > 0)
+		part_end(p, p->pos, p->lines);
+	buf_clear(&p->head);
+	buf_clear(&p->field);
 	free(block);
 	free(p);
 	return status;
 }
 
-/* --- finding --- */
-
-static const struct mime_part *
-child_find(const struct mime_part *part, uint32_t number)
-{
-	const struct mime_part *child = part->child;
-
-	for (; child != NULL && number > 1; number--)
-		child = child->next;
-	return child;
-}
-
-const struct mime_part *
-mime_find(const struct mime_part *message, const uint32_t *path, size_t n)
-{
-	const struct mime_part *at = message;
-	bool numbered = false; /* `at` was reached by a number: it is a part, not a message */
-
-	for (size_t i = 0; i < n && at != NULL; i++) {
-		if (numbered && at->kind == MIME_MESSAGE) {
-			at = at->child;
-			numbered = false;
-		}
-		if (at->kind == MIME_MULTIPART)
-			at = child_find(at, path[i]);
-		else if (numbered || path[i] != 1)
-			at = NULL;
-		numbered = true;
-	}
-	return at;
-}
+/* --- looking --- */
 
 const struct mime_part *
 mime_next(const struct mime_part *part)
 {
 	if (part->child != NULL)
 		return part->child;
-	while (part != NULL && part->next == NULL)
+	while (part->next == NULL) {
+		if (part->parent == NULL)
+			return NULL;
 		part = part->parent;
-	return part == NULL ? NULL : part->next;
+	}
+	return part->next;
+}
+
+static const struct mime_part *
+child_at(const struct mime_part *part, uint32_t number)
+{
+	const struct mime_part *child = part->child;
+
+	while (child != NULL && number > 1) {
+		child = child->next;
+		number--;
+	}
+	return number == 0 ? NULL : child;
+}
+
+const struct mime_part *
+mime_find(const struct mime_part *message, const uint32_t *path, size_t n)
+{
+	const struct mime_part *part = message;
+
+	for (size_t i = 0; i < n && part != NULL; i++) {
+		/* Numbers below a message/rfc822 count the parts of the message in it; part 1 of
+		 * a message that is no multipart is the message's own body. */
+		if (i > 0 && part->kind == MIME_MESSAGE)
+			part = part->child;
+		else if (i > 0 && part->kind == MIME_LEAF)
+			return NULL;
+		if (part->kind == MIME_MULTIPART)
+			part = child_at(part, path[i]);
+		else if (path[i] != 1)
+			return NULL;
+	}
+	return part;
 }

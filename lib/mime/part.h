@@ -59,7 +59,27 @@ struct mime_part {
 	const struct mime_param *params;
 	size_t nparams;
 	struct str charset; /* of the params; empty: none was given */
+
+	/* Other fields of its header, unfolded, as they stand; p NULL: there is none. */
+	struct str id;
+	struct str description;
+	struct str md5;
+	struct str disposition;
+	struct str language;
+	struct str location;
+	struct str transfer; /* of Content-Transfer-Encoding */
 };
+
+/*
+ * "type; name=value; …" of Content-Disposition and its like: the word in front, then the
+ * parameters, at most MIME_PARAMS_MAX, comments passed over. False: no word stands in front.
+ */
+struct mime_value {
+	struct str word;
+	const struct mime_param *params;
+	size_t nparams;
+};
+bool mime_value_parse(struct str text, struct rk_arena *mem, struct mime_value *out);
 
 /* Never fails over content; RK_CORRUPT or RK_TEMP when the stream fails. *out lives in `mem`. */
 RK_MUST_CHECK enum rk_status mime_parse(

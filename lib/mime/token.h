@@ -1,35 +1,23 @@
-/*
- * Tokens of structured header fields (RFC 5322 section 3.2, RFC 2045 section 5.1) over a field's
- * value, folded or not. Positions only go forward; comments nest without recursion.
- */
+/* Words of structured header fields (RFC 5322 section 3.2, RFC 2045 section 5.1) over an unfolded
+ * value. Positions only go forward; nothing recurses. */
 #ifndef MIME_TOKEN_H
 #define MIME_TOKEN_H
 
-#include "lib/base/buf.h"
-#include "lib/mime/part.h"
+#include "lib/base/str.h"
 
-struct token {
+struct token_reader {
 	const char *p;
 	const char *end;
+	struct rk_arena *mem; /* unescaped strings live here */
 };
 
-/* White space, line ends and comments. `comment`, unless NULL, becomes the last one's text without
- * its outer parentheses, quoted pairs and line ends. */
-void token_cfws(struct token *t, struct buf *comment);
-/* MIME token (any byte but blanks, controls and tspecials) into *out, as it stands. */
-bool token_word(struct token *t, struct str *out);
-/* Quoted string whose opening quote is at t->p; appends the text without quotes, backslashes and
- * line ends. One without end goes to the end. */
-void token_quoted(struct token *t, struct buf *out);
-
-/* A field's value as "word[/word] ; name=value …"; strings in `mem`. False: there is no first word,
- * or `slashed` and no second one. At most MIME_PARAMS_MAX parameters are taken. */
-struct token_content {
-	struct str type;
-	struct str subtype;
-	const struct mime_param *params;
-	size_t nparams;
-};
-bool token_content(struct str value, bool slashed, struct rk_arena *mem, struct token_content *out);
+/* White space and comments, nested ones too. The text of the last comment goes to *comment_out
+ * (may be NULL; untouched if there is none). */
+void token_skip(struct token_reader *r, struct str *comment_out);
+/* 1*<any byte but white space, control bytes and those of `stop`>; false if none stands there. */
+bool token_word(struct token_reader *r, const char *stop, struct str *out);
+/* A quoted string without its quotes and escapes; one without an end goes to the end. */
+bool token_quoted(struct token_reader *r, struct str *out);
+bool token_char(struct token_reader *r, char c);
 
 #endif

@@ -104,6 +104,47 @@ START_TEST(items_of_a_message_nobody_knows)
 }
 END_TEST
 
+#define PART_ONE "X: 1\r\n\r\n"
+#define INNER "Subject: in\r\nTo: t@d\r\n\r\n"
+#define NESTED                                                                                     \
+	"Subject: out\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" PART_ONE        \
+	"one\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n" INNER "deep\r\n--b--\r\n"
+
+/* The second time everything comes from the index, and is the same. */
+START_TEST(structure_and_parts)
+{
+	static const struct exchange rows[] = {
+		{ "a FETCH 1 (ENVELOPE UID)\r\n",
+		    "* 1 FETCH (ENVELOPE (NIL \"out\" NIL NIL NIL NIL NIL NIL NIL NIL) UID 1)\r\n"
+		    "a OK FETCH completed\r\n" },
+		{ "b FETCH 1 BODY\r\n",
+		    "* 1 FETCH (BODY ((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL "
+		    "\"7bit\" 3 0)(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 28 (NIL \"in\" NIL "
+		    "NIL NIL ((NIL NIL \"t\" \"d\")) NIL NIL NIL NIL) (\"text\" \"plain\" "
+		    "(\"charset\" \"us-ascii\") NIL NIL \"7bit\" 4 0) 3) \"mixed\"))\r\n"
+		    "b OK FETCH completed\r\n" },
+		{ "c FETCH 1 (BODY.PEEK[1] BODY.PEEK[1.MIME] BODY.PEEK[2.HEADER])\r\n",
+		    "* 1 FETCH (BODY[1] {3}\r\none BODY[1.MIME] {8}\r\n" PART_ONE
+		    " BODY[2.HEADER] {24}\r\n" INNER ")\r\nc OK FETCH completed\r\n" },
+		{ "d FETCH 1 (BODY.PEEK[2.1] BODY.PEEK[2.TEXT]<1.2>)\r\n",
+		    "* 1 FETCH (BODY[2.1] {4}\r\ndeep BODY[2.TEXT]<1> {2}\r\nee)\r\n"
+		    "d OK FETCH completed\r\n" },
+		{ "e FETCH 1 (BODY.PEEK[2.HEADER.FIELDS (TO)] BODY.PEEK[2.HEADER.FIELDS.NOT "
+		  "(To)])\r\n",
+		    "* 1 FETCH (BODY[2.HEADER.FIELDS (TO)] {11}\r\nTo: t@d\r\n\r\n "
+		    "BODY[2.HEADER.FIELDS.NOT (To)] {15}\r\nSubject: in\r\n\r\n)\r\n"
+		    "e OK FETCH completed\r\n" },
+	};
+
+	harness_init(&h);
+	fake_msg_add_as(fake_box_find("INBOX"), RK_FLAG_SEEN, NESTED, RK_EOL_CRLF, true);
+	harness_select(&h);
+	TALK(rows);
+	TALK(rows);
+	harness_end(&h);
+}
+END_TEST
+
 START_TEST(what_is_refused)
 {
 	static const struct exchange rows[] = {
@@ -113,12 +154,12 @@ START_TEST(what_is_refused)
 		    "b BAD There is no message with one of these numbers\r\n" },
 		{ "c UID FETCH 2:9 FLAGS\r\n", "c OK FETCH completed\r\n" },
 		{ "d UID FETCH 9:* UID\r\n", "* 1 FETCH (UID 1)\r\nd OK FETCH completed\r\n" },
-		{ "e FETCH 1 ALL\r\n",
-		    "e NO [CANNOT] This version of the server does not offer ENVELOPE, BODY, "
-		    "BODYSTRUCTURE and parts of messages\r\n" },
-		{ "f FETCH 1 BODY[1.MIME]\r\n",
-		    "f NO [CANNOT] This version of the server does not offer ENVELOPE, BODY, "
-		    "BODYSTRUCTURE and parts of messages\r\n" },
+		{ "e FETCH 1 BINARY[1]\r\n",
+		    "e NO [CANNOT] This version of the server does not decode parts of "
+		    "messages\r\n" },
+		{ "f FETCH 1 (BODY[2] BODY[1.HEADER] BODY[1.1.TEXT])\r\n",
+		    "* 1 FETCH (BODY[2] \"\" BODY[1.HEADER] \"\" BODY[1.1.TEXT] \"\")\r\n"
+		    "f OK FETCH completed\r\n" },
 		{ "g FETCH 1 (BODY[HEADER)\r\n", "g BAD " },
 	};
 
@@ -323,7 +364,8 @@ START_TEST(a_kick_waits_for_the_end_of_a_response)
 }
 END_TEST
 
-UNIT_MAIN("imapd/session fetch", items_of_a_crlf_message, items_of_an_lf_message,
-    items_of_a_message_nobody_knows, what_is_refused, numbers_in_an_empty_mailbox,
-    numbers_and_holes, a_large_crlf_message, a_large_lf_message, a_slow_client_gets_everything,
-    a_stuck_client_is_cut_off, a_kick_waits_for_the_end_of_a_response)
+UNIT_MAIN("imapd/session fetch", structure_and_parts, items_of_a_crlf_message,
+    items_of_an_lf_message, items_of_a_message_nobody_knows, what_is_refused,
+    numbers_in_an_empty_mailbox, numbers_and_holes, a_large_crlf_message, a_large_lf_message,
+    a_slow_client_gets_everything, a_stuck_client_is_cut_off,
+    a_kick_waits_for_the_end_of_a_response)
