@@ -230,7 +230,7 @@ parse_fetch(struct lexer *l, struct command *c)
 	struct cmd_fetch *f = &c->u.fetch;
 	const char *why;
 
-	if (!lex_space(l) || !lex_sequence(l, PARSE_RANGES_MAX, &f->set.set))
+	if (!lex_space(l) || !parse_message_set(l, &f->set))
 		return parse_bad(c, "Invalid message set");
 	if (!lex_space(l))
 		return parse_bad(c, "FETCH items are expected");

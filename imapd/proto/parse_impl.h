@@ -23,4 +23,11 @@ bool parse_pattern(struct lexer *l, struct command *c, struct str *out);
 /* SP "(" status-att *(SP status-att) ")" into enum status_item bits; false with c->why set. */
 bool parse_status_items(struct lexer *l, struct command *c, uint32_t *items_out);
 
+/* sequence-set or `$` */
+bool parse_message_set(struct lexer *l, struct message_set *out);
+/* date: days since 1970-01-01. False also for a day that the month does not have. */
+bool parse_date(struct lexer *l, int32_t *days_out);
+/* date-time: seconds since 1970 */
+bool parse_date_time(struct lexer *l, int64_t *seconds_out);
+
 #endif

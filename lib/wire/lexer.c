@@ -113,10 +113,9 @@ lex_quoted(struct lexer *l, struct str *out)
 	return true;
 }
 
-/* `{n}` or `{n+}` and CRLF, with the n bytes right behind it in the same run (reader.h). No `~{n}`:
- * only literal8 may hold a NUL, and no string may be one. */
+/* `{n}` or `{n+}` and CRLF, with the n bytes right behind it in the same run (reader.h). */
 static bool
-lex_literal(struct lexer *l, struct str *out)
+lex_octets(struct lexer *l, struct str *out)
 {
 	const char *p = l->p, *digits;
 	uint64_t n;
@@ -134,11 +133,42 @@ lex_literal(struct lexer *l, struct str *out)
 		return false;
 	if (p < l->end && *p == '\r')
 		p++;
-	if (p == l->end || *p++ != '\n' || n > (uint64_t)(l->end - p) ||
-	    memchr(p, '\0', (size_t)n) != NULL)
+	if (p == l->end || *p++ != '\n' || n > (uint64_t)(l->end - p))
 		return false;
 	*out = str_of(p, (size_t)n);
 	l->p = p + n;
+	return true;
+}
+
+/* No `~{n}`: only literal8 may hold a NUL, and no string may be one. */
+static bool
+lex_literal(struct lexer *l, struct str *out)
+{
+	const char *start = l->p;
+	struct str octets;
+
+	if (!lex_octets(l, &octets))
+		return false;
+	if (octets.n > 0 && memchr(octets.p, '\0', octets.n) != NULL) {
+		l->p = start;
+		return false;
+	}
+	*out = octets;
+	return true;
+}
+
+bool
+lex_message(struct lexer *l, struct lex_literal *out)
+{
+	const char *start = l->p;
+
+	*out = (struct lex_literal){ .fd = -1 };
+	out->literal8 = lex_char(l, '~');
+	if (!(out->literal8 ? lex_octets(l, &out->bytes) : lex_literal(l, &out->bytes))) {
+		l->p = start;
+		return false;
+	}
+	out->size = out->bytes.n;
 	return true;
 }
 

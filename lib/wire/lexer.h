@@ -36,6 +36,8 @@ bool lex_tag(struct lexer *l, struct str *out); /* 1*<ASTRING-CHAR except "+"> *
 bool lex_atom(struct lexer *l, struct str *out);
 bool lex_astring(struct lexer *l, struct str *out); /* ASTRING-CHARs, quoted or literal */
 bool lex_string(struct lexer *l, struct str *out);  /* quoted or literal */
+/* literal or literal8 as a whole: what APPEND takes. A NUL may stand in literal8 only. */
+bool lex_message(struct lexer *l, struct lex_literal *out);
 bool lex_nstring(struct lexer *l, struct str *out, bool *nil_out);
 bool lex_list_mailbox(struct lexer *l, struct str *out); /* list-mailbox: wildcards allowed */
 bool lex_number(struct lexer *l, uint32_t *out);
