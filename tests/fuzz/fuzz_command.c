@@ -17,6 +17,9 @@ static const struct verb {
 	{ "ENABLE", parse_enable }, { "ID", parse_id }, { "SELECT", parse_mailbox },
 	{ "STATUS", parse_status }, { "LIST", parse_list }, { "LSUB", parse_lsub },
 	{ "FETCH", parse_fetch }, { "LOGIN", parse_login }, { "AUTHENTICATE", parse_authenticate },
+	{ "CREATE", parse_create }, { "RENAME", parse_rename }, { "APPEND", parse_append },
+	{ "STORE", parse_store }, { "COPY", parse_copy }, { "EXPUNGE", parse_expunge },
+	{ "SEARCH", parse_search },
 	{ "NOOP", parse_nothing },
 };
 /* clang-format on */

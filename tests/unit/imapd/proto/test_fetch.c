@@ -99,7 +99,7 @@ START_TEST(anything_else_is_refused)
 		"FETCH  1 FLAGS",
 		"FETCH 0 FLAGS",
 		"FETCH 1, FLAGS",
-		"FETCH $ FLAGS",
+		"FETCH $1 FLAGS",
 		"FETCH 1 ()",
 		"FETCH 1 (FLAGS",
 		"FETCH 1 (FLAGS )",

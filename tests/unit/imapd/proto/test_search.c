@@ -123,16 +123,16 @@ END_TEST
 
 START_TEST(bad_searches)
 {
-	static const char *const cases[] = { "", " ", " ALL ", " ALL  SEEN", " FOO", " NOT", " NOT ",
-		" OR ALL", " OR ALL ", " ()", " (ALL", " ALL)", " (ALL ))", " ( ALL)", " (ALL )",
-		" NOT)", " (NOT)", " (OR ALL)", " FROM", " FROM ", " FROM (", " HEADER a",
-		" KEYWORD \"a\"", " LARGER -1", " LARGER 9223372036854775808", " OLDER 0",
-		" OLDER 4294967296", " ON 31-Feb-2024", " ON 29-Feb-1900", " ON 0-Jan-2000",
-		" ON 32-Jan-2000", " ON 001-Jan-2000", " ON 1-Jan-99", " ON 1-Jan-20000",
-		" ON 1-Foo-2000", " ON \"1-Jan-2000", " ON 1-Jan-2000\"", " 0", " 1,", " 4294967296",
-		" $1", " UID", " UID x", " RETURN", " RETURN ()", " RETURN (FOO) ALL",
-		" RETURN (MIN ) ALL", " RETURN (ALL)ALL", " CHARSET", " CHARSET utf-8",
-		" ALL CHARSET utf-8", " BODY {1}\r\n" };
+	static const char *const cases[] = { "", " ", " ALL ", " ALL  SEEN", " FOO", " NOT",
+		" NOT ", " OR ALL", " OR ALL ", " ()", " (ALL", " ALL)", " (ALL ))", " ( ALL)",
+		" (ALL )", " NOT)", " (NOT)", " (OR ALL)", " FROM", " FROM ", " FROM (",
+		" HEADER a", " KEYWORD \"a\"", " LARGER -1", " LARGER 9223372036854775808",
+		" OLDER 0", " OLDER 4294967296", " ON 31-Feb-2024", " ON 29-Feb-1900",
+		" ON 0-Jan-2000", " ON 32-Jan-2000", " ON 001-Jan-2000", " ON 1-Jan-99",
+		" ON 1-Jan-20000", " ON 1-Foo-2000", " ON \"1-Jan-2000", " ON 1-Jan-2000\"", " 0",
+		" 1,", " 4294967296", " $1", " UID", " UID x", " RETURN", " RETURN ()",
+		" RETURN (FOO) ALL", " RETURN (MIN ) ALL", " RETURN (ALL)ALL", " CHARSET",
+		" CHARSET utf-8", " ALL CHARSET utf-8", " BODY {3}\r\n" };
 	struct command c;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -42,8 +42,7 @@ parse(const char *args, struct command *c)
 {
 	char line[8192];
 
-	return parse_bytes(
-	    str_of(line, (size_t)snprintf(line, sizeof(line), "t %s\r\n", args)), c);
+	return parse_bytes(str_of(line, (size_t)snprintf(line, sizeof(line), "t %s\r\n", args)), c);
 }
 
 static struct command
@@ -51,8 +50,7 @@ taken(const char *args)
 {
 	struct command c;
 
-	ck_assert_msg(
-	    parse(args, &c) == PARSE_DONE, "%s: %s", args, c.why != NULL ? c.why : "");
+	ck_assert_msg(parse(args, &c) == PARSE_DONE, "%s: %s", args, c.why != NULL ? c.why : "");
 	return c;
 }
 
@@ -71,9 +69,9 @@ refused(const char *const *cases, size_t n)
 START_TEST(create_and_rename)
 {
 	static const char *const bad[] = { "CREATE", "CREATE ", "CREATE a b", "CREATE a ()",
-		"CREATE a (USE)", "CREATE a (USE ())x", "CREATE a (USE (Sent))", "CREATE a (USE (\\Sent )",
-		"CREATE a (USE (\\Sent)", "CREATE a (FOO (\\Sent))", "RENAME a", "RENAME a ",
-		"RENAME a b c" };
+		"CREATE a (USE)", "CREATE a (USE ())x", "CREATE a (USE (Sent))",
+		"CREATE a (USE (\\Sent )", "CREATE a (USE (\\Sent)", "CREATE a (FOO (\\Sent))",
+		"RENAME a", "RENAME a ", "RENAME a b c" };
 	struct command c = taken("CREATE a/b/");
 
 	ck_assert(str_is(c.u.create.name, "a/b") && c.u.create.special_use == 0);
@@ -97,8 +95,8 @@ START_TEST(store)
 	static const char *const bad[] = { "STORE", "STORE 1", "STORE 1 FLAGS", "STORE 1 FLAGS ",
 		"STORE 0 FLAGS ()", "STORE 1 FLAGS (a", "STORE 1 FLAGS ()x", "STORE 1 FLAGS a ",
 		"STORE 1 FLAGS (a )", "STORE 1 FLAGS (\\Recent)", "STORE 1 FLAGS \\Foo",
-		"STORE 1 FLAGS \\", "STORE 1 ++FLAGS a", "STORE 1 FLAGS.LOUD a", "STORE 1 + FLAGS a",
-		"STORE $1 FLAGS a" };
+		"STORE 1 FLAGS \\", "STORE 1 ++FLAGS a", "STORE 1 FLAGS.LOUD a",
+		"STORE 1 + FLAGS a", "STORE $1 FLAGS a" };
 	char args[100];
 	struct command c = taken("STORE 1:3,5 +flags.silent (\\seen $Junk junk JUNK \\SEEN)");
 
@@ -117,8 +115,7 @@ START_TEST(store)
 	REFUSED(bad);
 	for (int n = RK_KEYWORD_LEN; n <= RK_KEYWORD_LEN + 1; n++) {
 		snprintf(args, sizeof(args), "STORE 1 FLAGS %0*d", n, 0);
-		ck_assert_int_eq(
-		    parse(args, &c), n == RK_KEYWORD_LEN ? PARSE_DONE : PARSE_BAD);
+		ck_assert_int_eq(parse(args, &c), n == RK_KEYWORD_LEN ? PARSE_DONE : PARSE_BAD);
 	}
 }
 END_TEST
@@ -131,8 +128,7 @@ START_TEST(keywords_are_bounded)
 
 		for (int i = 0; i < n; i++)
 			snprintf(args + strlen(args), sizeof(args) - strlen(args), " k%d", i);
-		ck_assert_int_eq(
-		    parse(args, &c), n == PARSE_FLAGS_MAX ? PARSE_DONE : PARSE_BAD);
+		ck_assert_int_eq(parse(args, &c), n == PARSE_FLAGS_MAX ? PARSE_DONE : PARSE_BAD);
 	}
 }
 END_TEST
@@ -161,7 +157,7 @@ START_TEST(append)
 	ck_assert(str_is(m->literal.bytes, "a\r\nb") && m->literal.size == 4);
 	ck_assert(m->literal.fd == -1 && !m->literal.literal8);
 	c = taken("APPEND a (\\Seen k) \" 2-Jan-1970 01:00:01 +0130\" {4+}\r\na\r\n\n ~{1}\r\nx "
-	          "\"31-Dec-1969 23:59:60 -0001\" {0}\r\n");
+		  "\"31-Dec-1969 23:59:60 -0001\" {0}\r\n");
 	m = c.u.append.msgs;
 	ck_assert_uint_eq(c.u.append.n, 3);
 	ck_assert(m[0].flags.flags == RK_FLAG_SEEN && m[0].flags.nwords == 1);
@@ -195,5 +191,5 @@ START_TEST(bad_appends)
 }
 END_TEST
 
-UNIT_MAIN("write", create_and_rename, store, keywords_are_bounded, copy_and_expunge, append,
-    bad_appends)
+UNIT_MAIN(
+    "write", create_and_rename, store, keywords_are_bounded, copy_and_expunge, append, bad_appends)
