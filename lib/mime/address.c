@@ -222,11 +222,16 @@ element_read(struct list *l)
 void
 address_list_write(struct str value, struct buf *out)
 {
-	struct list l = { .r = { value.p, value.p + value.n, arena_new() }, .out = out };
+	struct list l = { .out = out };
 	size_t start = out->len;
 
+	if (value.n == 0) {
+		buf_adds(out, "NIL");
+		return;
+	}
+	l.r = (struct token_reader){ value.p, value.p + value.n, arena_new() };
 	buf_addc(out, '(');
-	while (value.n > 0 && l.n < ADDRESSES_MAX && element_read(&l))
+	while (l.n < ADDRESSES_MAX && element_read(&l))
 		continue;
 	group_end(&l);
 	if (l.n == 0) {

@@ -134,11 +134,13 @@ month_days(int year, int month)
 bool
 mime_date_parse(struct str value, struct mime_date *out)
 {
-	struct token_reader t = { .p = value.p, .end = value.p + value.n };
+	struct token_reader t = { 0 };
 	int day, month, year, hour = 0, minute = 0, second = 0;
 
 	if (value.n == 0)
 		return false;
+	t.p = value.p;
+	t.end = value.p + value.n;
 	(void)word(&t); /* the day of the week says nothing new */
 	(void)sign(&t, ',');
 	if (!number_in(&t, 2, 1, 31, &day))

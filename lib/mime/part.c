@@ -154,6 +154,9 @@ boundary_take(struct parser *p, size_t level, bool closing)
 		lines--;
 	if (p->in_header)
 		header_end(p, p->line_start);
+	/* In a digest that was a message's, and the message in it begins and ends here. */
+	if (p->in_header)
+		header_end(p, p->line_start);
 	while (p->nlevels > level + 1)
 		part_end(p, end, lines);
 	if (closing)
