@@ -4,6 +4,7 @@
 
 #include "imapd/proto/command.h"
 #include "imapd/proto/resp_list.h"
+#include "imapd/proto/resp_search.h"
 #include "imapd/proto/resp_status.h"
 #include "imapd/proto/resp_text.h"
 
@@ -128,5 +129,41 @@ START_TEST(status_and_select)
 }
 END_TEST
 
+START_TEST(search_and_esearch)
+{
+	struct uidset found = UIDSET_INIT;
+	struct resp_esearch e = { .tag = STR_LIT("a1"), .found = &found };
+
+	CHECK_OUT("* SEARCH\r\n", resp_search(&out, &found));
+	e.ret = SEARCH_RET_MIN | SEARCH_RET_MAX | SEARCH_RET_ALL;
+	CHECK_OUT("* ESEARCH (TAG \"a1\")\r\n", resp_esearch(&out, &e));
+	e.ret |= SEARCH_RET_COUNT | SEARCH_RET_SAVE;
+	CHECK_OUT("* ESEARCH (TAG \"a1\") COUNT 0\r\n", resp_esearch(&out, &e));
+	uidset_add(&found, 2, 3);
+	uidset_add(&found, UINT32_MAX, UINT32_MAX);
+	CHECK_OUT("* SEARCH 2 3 4294967295\r\n", resp_search(&out, &found));
+	e.uid = true;
+	CHECK_OUT("* ESEARCH (TAG \"a1\") UID MIN 2 MAX 4294967295 ALL 2:3,4294967295 COUNT 3\r\n",
+	    resp_esearch(&out, &e));
+	e.ret = SEARCH_RET_COUNT;
+	CHECK_OUT("* ESEARCH (TAG \"a1\") UID COUNT 3\r\n", resp_esearch(&out, &e));
+	e.ret = SEARCH_RET_SAVE;
+	CHECK_OUT("x", (buf_adds(&out, "x"), resp_esearch(&out, &e)));
+	uidset_clear(&found);
+}
+END_TEST
+
+START_TEST(uids_keep_their_order)
+{
+	const uint32_t from[] = { 7, 8, 3, 2, 1, 9, UINT32_MAX };
+	const uint32_t to[] = { 1, 2, 3, 4, 5, 6, 7 };
+
+	CHECK_OUT("APPENDUID 5 7", resp_appenduid(&out, 5, from, 1));
+	CHECK_OUT("APPENDUID 5 7:8", resp_appenduid(&out, 5, from, 2));
+	CHECK_OUT("COPYUID 4294967295 7:8,3,2,1,9,4294967295 1:7",
+	    resp_copyuid(&out, UINT32_MAX, from, to, 7));
+}
+END_TEST
+
 UNIT_MAIN("resp", conditions_codes_and_text, every_status_has_words_and_they_name_nothing,
-    capability_enabled_id, list_rows, status_and_select)
+    capability_enabled_id, list_rows, status_and_select, search_and_esearch, uids_keep_their_order)
