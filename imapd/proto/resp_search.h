@@ -16,7 +16,7 @@ struct resp_esearch {
 	const struct uidset *found;
 };
 /* "* ESEARCH (TAG "a") UID MIN 2 MAX 6 ALL 2:3,6 COUNT 3". Without numbers only COUNT is left.
- * Nothing is written when SAVE was all that was asked for (RFC 9051 section 6.4.4.1). */
+ * Nothing is written when SAVE was all that was asked for (RFC 9051 section 6.4.4). */
 void resp_esearch(struct buf *out, const struct resp_esearch *e);
 
 /*
