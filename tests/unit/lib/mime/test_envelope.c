@@ -1,6 +1,7 @@
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -182,5 +183,41 @@ START_TEST(structure_rows)
 }
 END_TEST
 
-UNIT_MAIN(
-    "envelope and structure", envelope_rows, address_rows, v06_hostile_addresses, structure_rows)
+/* V29: whatever a header holds, outside of literals the answer is one line without control bytes,
+ * and its quotes and parentheses are in pairs. */
+START_TEST(v29_headers_cannot_break_out)
+{
+	static const char *const values[] = { "a\" NIL)", "a\\", "\rb", "a\r)\r(", "{3}", "\xff\"(",
+		"\\\"", "\"a\\", "(((", "<\"@\">", "a\001b", "g:(\"" };
+	static const char *const names[] = { "Subject", "From", "To", "Message-ID", "Date" };
+	struct buf out = BUF_INIT;
+	char header[100];
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]) * 5; i++) {
+		int depth = 0;
+		bool quoted = false;
+
+		snprintf(header, sizeof(header), "%s: %s\r\n\r\n", names[i % 5], values[i / 5]);
+		buf_empty(&out);
+		envelope_write(str_from(header), &out);
+		for (char *p = out.data; p < out.data + out.len; p++) {
+			if (!quoted && *p == '{') {
+				p = strstr(p, "\r\n") + 1 + strtoul(p + 1, NULL, 10);
+				continue;
+			}
+			ck_assert_msg(*p != '\r' && *p != '\n' && *p != '\0', "%s", header);
+			if (quoted && *p == '\\')
+				p++;
+			else if (*p == '"')
+				quoted = !quoted;
+			else if (!quoted && (*p == '(' || *p == ')'))
+				depth += *p == '(' ? 1 : -1;
+		}
+		ck_assert_msg(!quoted && depth == 0, "%s: %s", header, out.data);
+	}
+	buf_clear(&out);
+}
+END_TEST
+
+UNIT_MAIN("envelope and structure", envelope_rows, address_rows, v06_hostile_addresses,
+    structure_rows, v29_headers_cannot_break_out)
