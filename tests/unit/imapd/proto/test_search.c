@@ -196,4 +196,74 @@ START_TEST(depth_and_number_are_bounded)
 }
 END_TEST
 
-UNIT_MAIN("search", trees, bad_searches, return_options_and_charset, depth_and_number_are_bounded)
+static uint32_t
+number(void)
+{
+	static uint32_t state = 1; /* the same programs in every run */
+
+	state = state * 1664525u + 1013904223u;
+	return state >> 16;
+}
+
+/* Grown from one key outwards, so that it follows the ABNF. */
+static void
+program_write(struct buf *out)
+{
+	static const char *const keys[] = { "ALL", "new", "UNSEEN", "KEYWORD a", "FROM \"(\"",
+		"TO {2}\r\n) ", "HEADER a NOT", "1:*,3", "$", "UID 7", "ON 29-Feb-2004",
+		"SMALLER 0" };
+	const size_t nkeys = sizeof(keys) / sizeof(keys[0]);
+	struct buf inner = BUF_INIT;
+
+	buf_empty(out);
+	buf_adds(out, keys[number() % nkeys]);
+	for (uint32_t n = number() % 20; n > 0; n--) {
+		const char *key = keys[number() % nkeys];
+
+		buf_empty(&inner);
+		buf_add(&inner, out->data, out->len);
+		buf_empty(out);
+		switch (number() % 5) {
+		case 0:
+			buf_addf(out, "NOT %s", inner.data);
+			break;
+		case 1:
+			buf_addf(out, "(%s)", inner.data);
+			break;
+		case 2:
+			buf_addf(out, "OR %s %s", inner.data, key);
+			break;
+		case 3:
+			buf_addf(out, "(%s %s)", key, inner.data);
+			break;
+		default:
+			buf_addf(out, "OR (%s) %s", key, inner.data);
+			break;
+		}
+	}
+	buf_clear(&inner);
+}
+
+START_TEST(many_programs)
+{
+	static const char *const before[] = { " (", "  ", " NOT", " )", " OR " };
+	static const char *const after[] = { ")", " ", " NOT", " (", " OR ALL", " ()" };
+	struct buf program = BUF_INIT;
+	char args[4096];
+	struct command c;
+
+	for (size_t i = 0; i < 20000; i++) {
+		program_write(&program);
+		snprintf(args, sizeof(args), " %s", program.data);
+		ck_assert_msg(parse(args, &c) == PARSE_DONE, "%s: %s", args, c.why);
+		snprintf(args, sizeof(args), "%s%s", before[i % 5], program.data);
+		ck_assert_msg(parse(args, &c) == PARSE_BAD, "taken: %s", args);
+		snprintf(args, sizeof(args), " %s%s", program.data, after[i % 6]);
+		ck_assert_msg(parse(args, &c) == PARSE_BAD, "taken: %s", args);
+	}
+	buf_clear(&program);
+}
+END_TEST
+
+UNIT_MAIN("search", trees, bad_searches, return_options_and_charset, depth_and_number_are_bounded,
+    many_programs)
