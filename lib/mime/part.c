@@ -57,11 +57,11 @@ top(struct parser *p)
 /* --- parts begin and end --- */
 
 static void
-part_begin(struct parser *p, bool digest)
+part_begin(struct parser *p, uint64_t at, bool digest)
 {
 	struct mime_part *part = rk_arena_alloc(p->mem, sizeof(*part));
 
-	part->header = part->body = p->pos;
+	part->header = part->body = at;
 	part->digest = digest;
 	if (p->nlevels > 0) {
 		part->parent = top(p)->part;
@@ -113,7 +113,7 @@ header_end(struct parser *p, uint64_t end)
 		l->boundary = str_of(NULL, 0);
 	}
 	if (part->kind == MIME_MESSAGE)
-		part_begin(p, false);
+		part_begin(p, end, false);
 }
 
 /* --- boundaries --- */
@@ -152,17 +152,21 @@ boundary_take(struct parser *p, size_t level, bool closing)
 		lines++;
 	if (p->eol > 0 && lines > 0)
 		lines--;
-	if (p->in_header)
-		header_end(p, p->line_start);
-	/* In a digest that was a message's, and the message in it begins and ends here. */
-	if (p->in_header)
-		header_end(p, p->line_start);
+	/* Twice if what is cut off holds a message. */
+	while (p->in_header) {
+		uint64_t start = top(p)->part->header;
+
+		header_end(p, end > start ? end : start);
+	}
+	/* An empty line that ended a header was its own, also right before a delimiter. */
+	if (end < top(p)->part->body)
+		end = top(p)->part->body;
 	while (p->nlevels > level + 1)
 		part_end(p, end, lines);
 	if (closing)
 		p->levels[level].ended = true;
 	else
-		part_begin(p, str_iis(top(p)->part->subtype, "digest"));
+		part_begin(p, p->pos, str_iis(top(p)->part->subtype, "digest"));
 }
 
 /* --- lines --- */
@@ -267,17 +271,15 @@ mime_parse(struct stream *message, struct rk_arena *mem, struct mime_part **out,
 	if (p == NULL || block == NULL)
 		rk_out_of_memory(BLOCK);
 	p->mem = mem;
-	part_begin(p, false);
+	part_begin(p, 0, false);
 	*out = p->levels[0].part;
 	while ((status = stream_read(message, block, BLOCK, &got, err)) == RK_OK && got > 0)
 		bytes_take(p, block, got);
 	if (p->head.len > 0)
 		line_end(p);
-	if (p->in_header) {
+	while (p->in_header) {
 		field_done(p);
 		header_end(p, p->pos);
-		if (p->in_header)
-			header_end(p, p->pos);
 	}
 	while (p->nlevels > 0)
 		part_end(p, p->pos, p->lines);

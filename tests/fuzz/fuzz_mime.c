@@ -28,7 +28,8 @@ part_check(const struct mime_part *part, size_t size)
 
 	if (part->body != part->header + part->header_size || end < part->body || end > size)
 		abort();
-	if (part->parent != NULL && part->header < part->parent->body)
+	if (part->parent != NULL && (part->header < part->parent->body ||
+					end > part->parent->body + part->parent->body_size))
 		abort();
 	if ((part->kind == MIME_MESSAGE) != (part->child != NULL && part->kind != MIME_MULTIPART))
 		abort();

@@ -70,7 +70,10 @@ static const struct {
 	    "multipart/mixed 0+45 45+20 4[text/plain 50+0 50+0 0 text/plain 55+2 57+1 0]" },
 	/* A delimiter inside a header ends it. */
 	{ MULTI "--b\r\nA: b\r\n--b\r\n\r\nx\r\n--b--",
-	    "multipart/mixed 0+45 45+26 5[text/plain 50+6 56+0 0 text/plain 61+2 63+1 0]" },
+	    "multipart/mixed 0+45 45+26 5[text/plain 50+4 54+0 0 text/plain 61+2 63+1 0]" },
+	/* What it cuts off may hold a message by default. */
+	{ "Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\nA: b\r\n--b--",
+	    "multipart/digest 0+46 46+16 2[message/rfc822 51+4 55+0 0[text/plain 55+0 55+0 0]]" },
 	/* The outer delimiter ends what was left open inside. */
 	{ MULTI "--b\r\nContent-Type: multipart/x; boundary=bb\r\n\r\n--bb\r\n\r\nin\r\n--b\r\n\r\n"
 		"out\r\n--b--\r\n",
