@@ -14,7 +14,6 @@ enum form {
 	FORM_ATOM,
 	FORM_QUOTED,
 	FORM_LITERAL,
-	FORM_LITERAL8,
 };
 
 static bool
@@ -32,11 +31,9 @@ form_of(struct str s, bool utf8_quoted)
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
 
-		if (c == '\0')
-			return FORM_LITERAL8;
 		atom = atom && is_astring_char(c);
 		eight = eight || c >= 0x80;
-		literal = literal || c == '\r' || c == '\n';
+		literal = literal || c == '\r' || c == '\n' || c == '\0';
 	}
 	if (eight && !(utf8_quoted && utf8_valid(s.p, s.n)))
 		literal = true;
@@ -55,6 +52,16 @@ write_quoted(struct buf *out, struct str s)
 	buf_addc(out, '"');
 }
 
+/* literal = "{" number64 "}" CRLF *CHAR8, and CHAR8 is no NUL: 0x80 stands for it. A literal8 may
+ * stand nowhere but in answers to BINARY (RFC 9051 section 4.3.1). */
+static void
+write_literal(struct buf *out, struct str s)
+{
+	buf_addf(out, "{%zu}\r\n", s.n);
+	for (size_t i = 0; i < s.n; i++)
+		buf_addc(out, s.p[i] == '\0' ? '\x80' : s.p[i]);
+}
+
 static void
 write_form(struct buf *out, struct str s, enum form form)
 {
@@ -66,9 +73,7 @@ write_form(struct buf *out, struct str s, enum form form)
 		write_quoted(out, s);
 		break;
 	case FORM_LITERAL:
-	case FORM_LITERAL8:
-		buf_addf(out, "%s{%zu}\r\n", form == FORM_LITERAL8 ? "~" : "", s.n);
-		buf_add(out, s.p, s.n);
+		write_literal(out, s);
 		break;
 	}
 }

@@ -10,7 +10,7 @@
 #include "lib/base/uidset.h"
 
 /* Quoted if it has no CR, LF, NUL, 8-bit (unless utf8_quoted) and at most 1024 bytes, else a
- * literal (literal8 if it holds a NUL). */
+ * literal, in which 0x80 stands for each NUL. */
 void write_string(struct buf *out, struct str s, bool utf8_quoted);
 void write_nstring(struct buf *out, struct str s, bool nil, bool utf8_quoted);
 /* Atom if it may be one, else as write_string. */
