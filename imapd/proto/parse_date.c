@@ -1,26 +1,7 @@
 /* date and date-time (RFC 9051 section 9). */
 #include "imapd/proto/parse_impl.h"
 
-/* Days since 1970-01-01 of the proleptic Gregorian calendar, year 0 to 9999. The year begins in
- * March here, so that the leap day is its last. */
-static int32_t
-days_of(int year, int month, int day)
-{
-	int y = year - (month <= 2) + 400; /* never negative */
-	int m = month <= 2 ? month + 9 : month - 3;
-	int day_of_year = (153 * m + 2) / 5 + day - 1;
-
-	return y * 365 + y / 4 - y / 100 + y / 400 + day_of_year - 719468 - 146097;
-}
-
-static int
-days_in_month(int year, int month)
-{
-	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
-	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-
-	return days[month - 1] + (month == 2 && leap);
-}
+#include "lib/base/calendar.h"
 
 /* Exactly n digits */
 static bool
@@ -60,9 +41,9 @@ month_year(struct lexer *l, int day, int32_t *days_out)
 	int month, year;
 
 	if (!lex_char(l, '-') || !month_lex(l, &month) || !lex_char(l, '-') ||
-	    !digits(l, 4, &year) || day < 1 || day > days_in_month(year, month))
+	    !digits(l, 4, &year) || !calendar_has(year, month, day))
 		return false;
-	*days_out = days_of(year, month, day);
+	*days_out = calendar_days(year, month, day);
 	return true;
 }
 

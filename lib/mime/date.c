@@ -1,18 +1,7 @@
 #include "lib/mime/date.h"
 
+#include "lib/base/calendar.h"
 #include "lib/mime/token.h"
-
-/* Of a calendar in which years begin in March, so that the leap day is the last of its year. */
-int32_t
-mime_days(int year, int month, int day)
-{
-	int y = month <= 2 ? year - 1 : year;
-	int era = (y >= 0 ? y : y - 399) / 400;
-	int of_era = y - era * 400;
-	int of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-
-	return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
 
 static bool
 number(struct token_reader *t, size_t max_digits, int *value, size_t *digits)
@@ -122,15 +111,6 @@ year_take(struct token_reader *t, int *year)
 	return true;
 }
 
-static int
-month_days(int year, int month)
-{
-	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
-	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-
-	return month == 2 && leap ? 29 : days[month - 1];
-}
-
 bool
 mime_date_parse(struct str value, struct mime_date *out)
 {
@@ -148,7 +128,7 @@ mime_date_parse(struct str value, struct mime_date *out)
 	(void)sign(&t, '-');
 	month = month_of(word(&t));
 	(void)sign(&t, '-');
-	if (month == 0 || !year_take(&t, &year) || day > month_days(year, month))
+	if (month == 0 || !year_take(&t, &year) || !calendar_has(year, month, day))
 		return false;
 	if (number_in(&t, 2, 0, 23, &hour)) {
 		if (!sign(&t, ':') || !number_in(&t, 2, 0, 59, &minute))
@@ -156,7 +136,7 @@ mime_date_parse(struct str value, struct mime_date *out)
 		if (sign(&t, ':') && !number_in(&t, 2, 0, 60, &second))
 			return false;
 	}
-	out->day = mime_days(year, month, day);
+	out->day = calendar_days(year, month, day);
 	out->zone_minutes = zone_take(&t);
 	out->seconds = (int64_t)out->day * 86400 + hour * 3600 + minute * 60 + second -
 	               (int64_t)out->zone_minutes * 60;

@@ -13,7 +13,4 @@ struct mime_date {
 /* From an unfolded field value; comments are skipped. False: no date stands there. */
 bool mime_date_parse(struct str value, struct mime_date *out);
 
-/* Days since 1970-01-01 of a date of the proleptic Gregorian calendar; month 1 to 12. */
-int32_t mime_days(int year, int month, int day);
-
 #endif
