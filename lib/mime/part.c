@@ -232,15 +232,15 @@ line_end(struct parser *p)
 static void
 bytes_take(struct parser *p, const char *bytes, size_t n)
 {
-	size_t room = p->in_header ? FIELD_MAX : BOUNDARY_MAX;
-
 	while (n > 0) {
 		const char *lf = memchr(bytes, '\n', n);
 		size_t take = lf == NULL ? n : (size_t)(lf - bytes) + 1, keep = take;
+		size_t max = p->in_header ? FIELD_MAX : BOUNDARY_MAX;
+		size_t room = p->head.len < max ? max - p->head.len : 0;
 		char cr = take > 1 ? bytes[take - 2] : p->last;
 
-		if (keep > room - (p->head.len < room ? p->head.len : room))
-			keep = room - (p->head.len < room ? p->head.len : room);
+		if (keep > room)
+			keep = room;
 		buf_add(&p->head, bytes, keep);
 		p->pos += take;
 		p->last = bytes[take - 1];

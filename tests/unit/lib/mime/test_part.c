@@ -128,6 +128,29 @@ START_TEST(cuts_change_nothing)
 }
 END_TEST
 
+/* A field of a part is whole, wherever in a block its header begins. */
+START_TEST(long_fields_of_a_later_part)
+{
+	struct rk_arena *mem = arena_new();
+	struct buf text = BUF_INIT;
+	const struct mime_part *part;
+
+	buf_adds(&text, MULTI "--b\r\n\r\n");
+	while (text.len < 65536 + 100)
+		buf_adds(&text, "line\r\n");
+	buf_adds(&text, "--b\r\nContent-Type: text/plain; name=\"");
+	for (int i = 0; i < 5000; i++)
+		buf_addc(&text, 'n');
+	buf_adds(&text, "\"; charset=x\r\n\r\nbody\r\n--b--\r\n");
+	part = parsed(text.data, text.len, mem)->child->next;
+	ck_assert_uint_eq(part->nparams, 2);
+	ck_assert_uint_eq(part->params[0].value.n, 5000);
+	ck_assert(str_is(part->charset, "x"));
+	buf_clear(&text);
+	arena_free(mem);
+}
+END_TEST
+
 START_TEST(sections_name_parts)
 {
 	static const char text[] =
@@ -283,5 +306,5 @@ START_TEST(parameters)
 }
 END_TEST
 
-UNIT_MAIN("mime parts", structures, cuts_change_nothing, sections_name_parts,
-    v05_depth_and_parts_are_bounded, v06_a_million_header_lines, parameters)
+UNIT_MAIN("mime parts", structures, cuts_change_nothing, long_fields_of_a_later_part,
+    sections_name_parts, v05_depth_and_parts_are_bounded, v06_a_million_header_lines, parameters)
