@@ -220,9 +220,12 @@ body_header_text(
 		return status;
 	status = stream_add(from, size < BODY_HEADER_MAX ? size : BODY_HEADER_MAX, out, err);
 	stream_free(from);
-	while (size > BODY_HEADER_MAX && out->len > start && out->data[out->len - 1] != '\n')
+	if (status != RK_OK || size <= BODY_HEADER_MAX)
+		return status;
+	while (out->len > start && out->data[out->len - 1] != '\n')
 		out->len--;
-	return status;
+	buf_adds(out, "\r\n");
+	return RK_OK;
 }
 
 enum rk_status

@@ -46,8 +46,8 @@ void body_clear(struct body *b);
 /* Octets of the header with the empty line. */
 RK_MUST_CHECK enum rk_status body_header(struct body *b, uint64_t *size_out, struct rk_err *err);
 
-/* Appends `size` octets of a header that begins at `offset`, cut at the last line within
- * BODY_HEADER_MAX. */
+/* Appends `size` octets of a header that begins at `offset`; one that is cut ends with the last
+ * line within BODY_HEADER_MAX and an empty one. */
 RK_MUST_CHECK enum rk_status body_header_text(
     struct body *b, uint64_t offset, uint64_t size, struct buf *out, struct rk_err *err);
 

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "imapd/session/body.h"
+#include "lib/base/buf.h"
 #include "tests/unit/imapd/session/harness.h"
 
 static struct harness h;
@@ -142,6 +144,37 @@ START_TEST(structure_and_parts)
 	TALK(rows);
 	TALK(rows);
 	harness_end(&h);
+}
+END_TEST
+
+/* What stands behind the part of a header that is looked at is not found, and the empty line is
+ * there all the same (RFC 9051 section 6.4.5.1). */
+START_TEST(fields_of_a_header_beyond_its_limit)
+{
+	static const struct exchange rows[] = {
+		{ "a FETCH 1 BODY.PEEK[HEADER.FIELDS (Subject)]\r\n",
+		    "* 1 FETCH (BODY[HEADER.FIELDS (Subject)] {2}\r\n\r\n)\r\n"
+		    "a OK FETCH completed\r\n" },
+		{ "b FETCH 2 BODY.PEEK[HEADER.FIELDS (Subject)]\r\n",
+		    "* 2 FETCH (BODY[HEADER.FIELDS (Subject)] {14}\r\nSubject: s\r\n\r\n)\r\n"
+		    "b OK FETCH completed\r\n" },
+	};
+	struct buf line = BUF_INIT, text = BUF_INIT;
+
+	buf_adds(&line, "X: ");
+	while (line.len <= BODY_HEADER_MAX)
+		buf_adds(&line, "yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy");
+	buf_addf(&text, "%s\r\nSubject: s\r\n\r\nx\r\n", line.data);
+	harness_init(&h);
+	fake_msg_add_as(fake_box_find("INBOX"), RK_FLAG_SEEN, text.data, RK_EOL_CRLF, true);
+	buf_empty(&text);
+	buf_addf(&text, "Subject: s\r\n%s\r\n\r\nx\r\n", line.data);
+	fake_msg_add_as(fake_box_find("INBOX"), RK_FLAG_SEEN, text.data, RK_EOL_CRLF, true);
+	harness_select(&h);
+	TALK(rows);
+	harness_end(&h);
+	buf_clear(&line);
+	buf_clear(&text);
 }
 END_TEST
 
@@ -364,8 +397,8 @@ START_TEST(a_kick_waits_for_the_end_of_a_response)
 }
 END_TEST
 
-UNIT_MAIN("imapd/session fetch", structure_and_parts, items_of_a_crlf_message,
-    items_of_an_lf_message, items_of_a_message_nobody_knows, what_is_refused,
-    numbers_in_an_empty_mailbox, numbers_and_holes, a_large_crlf_message, a_large_lf_message,
-    a_slow_client_gets_everything, a_stuck_client_is_cut_off,
+UNIT_MAIN("imapd/session fetch", structure_and_parts, fields_of_a_header_beyond_its_limit,
+    items_of_a_crlf_message, items_of_an_lf_message, items_of_a_message_nobody_knows,
+    what_is_refused, numbers_in_an_empty_mailbox, numbers_and_holes, a_large_crlf_message,
+    a_large_lf_message, a_slow_client_gets_everything, a_stuck_client_is_cut_off,
     a_kick_waits_for_the_end_of_a_response)
