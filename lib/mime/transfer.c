@@ -1,6 +1,6 @@
 #include "lib/mime/transfer.h"
 
-#include <string.h>
+#include "lib/wire/base64.h"
 
 void
 transfer_init(struct transfer *t, enum mime_encoding encoding)
@@ -8,22 +8,10 @@ transfer_init(struct transfer *t, enum mime_encoding encoding)
 	*t = (struct transfer){ .encoding = encoding };
 }
 
-static int
-base64_value(unsigned char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 /* Bytes outside of the alphabet are passed over, what follows padding too (RFC 2045 section 6.8).
  */
 static void
-base64_add(struct transfer *t, const unsigned char *p, size_t n, struct buf *out)
+base64_add(struct transfer *t, const char *p, size_t n, struct buf *out)
 {
 	for (size_t i = 0; i < n && !t->ended; i++) {
 		int value = base64_value(p[i]);

@@ -2,8 +2,8 @@
 
 static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-static int
-value_of(char c)
+int
+base64_value(char c)
 {
 	if (c >= 'A' && c <= 'Z')
 		return c - 'A';
@@ -23,7 +23,7 @@ group_decode(const char *p, size_t pad, struct buf *out)
 	uint32_t bits = 0;
 
 	for (size_t i = 0; i < 4; i++) {
-		int v = i < 4 - pad ? value_of(p[i]) : 0;
+		int v = i < 4 - pad ? base64_value(p[i]) : 0;
 
 		if (v < 0)
 			return false;
