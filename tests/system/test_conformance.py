@@ -1,5 +1,5 @@
 """RFC 9051 section by section, seen through a client that refuses anything malformed (imapclient_strict.py).
-docs/conformance.md names these tests; test_docs_conformance.py looks that each name is real."""
+docs/conformance.md names these tests; scripts/check-conformance looks that each name is real."""
 
 import re
 import time
