@@ -11,9 +11,8 @@
 #include "lib/base/arena.h"
 #include "lib/base/os_linux.h"
 
-/* What errno of an open, create or rename means to a caller. */
-static enum rk_status
-status_of_errno(int e)
+enum rk_status
+file_status(int e)
 {
 	switch (e) {
 	case ENOENT:
@@ -60,7 +59,7 @@ file_open(int dirfd, const char *path, int flags, mode_t mode, int *fd_out, stru
 	int fd = open_beneath(dirfd, path, flags, mode);
 
 	if (fd < 0)
-		return rk_fail(err, status_of_errno(errno), "open %s", path);
+		return rk_fail(err, file_status(errno), "open %s", path);
 	*fd_out = fd;
 	return RK_OK;
 }
@@ -74,7 +73,7 @@ file_open_regular(
 
 	if (fd < 0)
 		return rk_fail(
-		    err, errno == ENXIO ? RK_CORRUPT : status_of_errno(errno), "open %s", path);
+		    err, errno == ENXIO ? RK_CORRUPT : file_status(errno), "open %s", path);
 	if (fstat(fd, &st) < 0) {
 		enum rk_status status = rk_fail(err, RK_TEMP, "fstat %s", path);
 
@@ -101,7 +100,7 @@ file_open_dir(int dirfd, const char *path, int *fd_out, struct rk_err *err)
 	else
 		fd = open_beneath(dirfd, path, O_RDONLY | O_DIRECTORY, 0);
 	if (fd < 0)
-		return rk_fail(err, status_of_errno(errno), "open directory %s", path);
+		return rk_fail(err, file_status(errno), "open directory %s", path);
 	*fd_out = fd;
 	return RK_OK;
 }
@@ -112,7 +111,7 @@ file_make_dir(int dirfd, const char *name, mode_t mode, struct rk_err *err)
 	if (mkdirat(dirfd, name, mode) < 0) {
 		if (errno == EEXIST)
 			return RK_OK;
-		return rk_fail(err, status_of_errno(errno), "make directory %s", name);
+		return rk_fail(err, file_status(errno), "make directory %s", name);
 	}
 	/* The mode as it was asked for, whatever the umask is. */
 	if (fchmodat(dirfd, name, mode, 0) < 0)
@@ -161,7 +160,7 @@ file_write(int fd, const void *bytes, size_t n, struct rk_err *err)
 		if (put < 0 && errno == EINTR)
 			continue;
 		if (put < 0)
-			return rk_fail(err, status_of_errno(errno), "write");
+			return rk_fail(err, file_status(errno), "write");
 		p += put;
 		n -= (size_t)put;
 	}
@@ -172,7 +171,7 @@ enum rk_status
 file_sync(int fd, const char *what, struct rk_err *err)
 {
 	if (fsync(fd) < 0)
-		return rk_fail(err, status_of_errno(errno), "fsync %s", what);
+		return rk_fail(err, file_status(errno), "fsync %s", what);
 	return RK_OK;
 }
 
@@ -190,7 +189,7 @@ replace_write(
 	if (status == RK_OK)
 		status = file_sync(fd, tmp, err);
 	if (close(fd) < 0 && status == RK_OK)
-		status = rk_fail(err, status_of_errno(errno), "close %s", tmp);
+		status = rk_fail(err, file_status(errno), "close %s", tmp);
 	return status;
 }
 
@@ -208,7 +207,7 @@ file_replace(
 		return rk_fail_plain(err, RK_INVALID, "a file name of %zu bytes", strlen(name));
 	status = replace_write(dirfd, tmp, bytes, n, mode, err);
 	if (status == RK_OK && renameat(dirfd, tmp, dirfd, name) < 0)
-		status = rk_fail(err, status_of_errno(errno), "rename to %s", name);
+		status = rk_fail(err, file_status(errno), "rename to %s", name);
 	if (status != RK_OK) {
 		unlinkat(dirfd, tmp, 0);
 		return status;

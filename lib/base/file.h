@@ -11,6 +11,10 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+/* What errno of an open, link or rename means to a caller: RK_NOTFOUND, RK_EXISTS, RK_DENIED,
+ * RK_QUOTA, RK_INVALID (name too long), else RK_TEMP. */
+enum rk_status file_status(int error);
+
 /*
  * Opens `path` (relative) beneath `dirfd` with O_CLOEXEC added. *fd_out is the caller's.
  * RK_NOTFOUND; RK_DENIED (also for a symlink or an escape); RK_TEMP.

@@ -99,21 +99,33 @@ renamed_open(struct rk_box *box, const char *path, struct rk_body *out, struct r
 }
 
 enum rk_status
+locator_path(
+    struct rk_blob locator, struct rk_arena *mem, const char **path_out, struct rk_err *err)
+{
+	const char *path;
+
+	if (locator.len < 5 || locator.len > RK_LOCATOR_MAX)
+		return rk_fail_plain(err, RK_CORRUPT, "a locator of %zu bytes", locator.len);
+	path = rk_arena_dup(mem, locator.data, locator.len);
+	if ((memcmp(path, "cur/", 4) != 0 && memcmp(path, "new/", 4) != 0) ||
+	    strchr(path + 4, '/') != NULL || strlen(path) != locator.len)
+		return rk_fail_plain(err, RK_CORRUPT, "a locator that is no path");
+	*path_out = path;
+	return RK_OK;
+}
+
+enum rk_status
 maildir_body_open(
     struct rk_box *box, const struct rk_ref *ref, struct rk_body *out, struct rk_err *err)
 {
-	char path[RK_LOCATOR_MAX + 1];
-	enum rk_status status;
+	struct rk_arena *mem = arena_new();
+	const char *path;
+	enum rk_status status = locator_path(ref->locator, mem, &path, err);
 
-	/* "cur/NAME" or "new/NAME", as sync.c made it. */
-	if (ref->locator.len < 5 || ref->locator.len > RK_LOCATOR_MAX)
-		return rk_fail_plain(err, RK_CORRUPT, "a locator of %zu bytes", ref->locator.len);
-	memcpy(path, ref->locator.data, ref->locator.len);
-	path[ref->locator.len] = '\0';
-	if (path[3] != '/' || strchr(path + 4, '/') != NULL || strlen(path) != ref->locator.len)
-		return rk_fail_plain(err, RK_CORRUPT, "a locator that is no path");
-	status = message_open(box, path, out, err);
+	if (status == RK_OK)
+		status = message_open(box, path, out, err);
 	if (status == RK_NOTFOUND)
-		return renamed_open(box, path, out, err);
+		status = renamed_open(box, path, out, err);
+	arena_free(mem);
 	return status;
 }

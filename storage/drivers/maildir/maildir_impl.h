@@ -1,7 +1,7 @@
 /*
  * The Maildir driver. The truth is the files in cur/ and new/; UIDs stand in `dovecot-uidlist`, in
  * Dovecot's own format, so that a store can change hands between the two servers and no client
- * notices. This version reads: it never moves, renames or removes a message.
+ * notices.
  */
 #ifndef MAILDIR_IMPL_H
 #define MAILDIR_IMPL_H
@@ -54,6 +54,11 @@ struct maildir_name {
 /* False: not a message (dot file, control bytes, empty or over-long base). */
 bool maildir_name_parse(struct str file, struct maildir_name *out);
 
+/* Name of the same file with other flags and keyword letters, for cur/; in `mem`. Letters of other
+ * programs stay. */
+const char *maildir_file_name(
+    struct str file, uint32_t flags, uint64_t letters, struct rk_arena *mem);
+
 /* "a/b" to ".a.b" ("." for INBOX), in `mem`. RK_INVALID: the store can't hold it. */
 RK_MUST_CHECK enum rk_status maildir_dir_of(const char *name, char separator, struct rk_arena *mem,
     const char **dir_out, struct rk_err *err);
@@ -100,6 +105,18 @@ struct uid_entry *uidlist_find(const struct uidlist *list, struct str base);
 /* Reads `dovecot-uidlist`; uidvalidity 0 if there is none. */
 RK_MUST_CHECK enum rk_status uidlist_read(
     struct rk_box *box, struct rk_arena *mem, struct uidlist *out, struct rk_err *err);
+struct dotlock;
+/* The lock over a mailbox's UIDs and keyword table; dotlock_drop ends it. RK_INUSE, RK_DENIED. */
+RK_MUST_CHECK enum rk_status uidlist_lock(
+    struct rk_box *box, struct dotlock *lock, struct rk_err *err);
+/* Gives UIDs to the bases (in this order), durably; the lock is held. Makes the list, its
+ * UIDVALIDITY and GUID where missing. RK_LIMIT. */
+struct bases {
+	const struct str *list;
+	size_t n;
+};
+RK_MUST_CHECK enum rk_status uidlist_give(struct rk_box *box, struct dotlock *lock,
+    const struct bases *bases, struct rk_arena *mem, struct rk_uids *out, struct rk_err *err);
 /*
  * Gives UIDs to the n bases (in this order), durably, under the list's lock, and reads the list
  * anew into *out (which then knows them all). Makes the list, its UIDVALIDITY and GUID where
@@ -118,7 +135,27 @@ void keywords_parse(struct str bytes, struct rk_arena *mem, const char *table[LE
 RK_MUST_CHECK enum rk_status keywords_read(struct rk_box *box, struct rk_arena *mem,
     const char *table[LETTERS], struct stat *st_out, struct rk_err *err);
 
+/* Letters (bit 0 is `a`) of the names that the mailbox has. */
+uint64_t keywords_letters(const char *const table[LETTERS], const struct rk_words *words);
+/* Letters of all of them; missing ones are added to the file. uidlist_lock is held. RK_LIMIT. */
+RK_MUST_CHECK enum rk_status keywords_assign(struct rk_box *box, const struct rk_words *words,
+    struct rk_arena *mem, uint64_t *letters_out, struct rk_err *err);
+
+/* --- body.c --- */
+
+/* "cur/NAME" or "new/NAME" as sync.c made it, with a NUL, in `mem`. RK_CORRUPT. */
+RK_MUST_CHECK enum rk_status locator_path(
+    struct rk_blob locator, struct rk_arena *mem, const char **path_out, struct rk_err *err);
+
 /* --- the operations --- */
+enum rk_status maildir_append(struct rk_box *box, const struct rk_new_msg *msgs, size_t n,
+    struct rk_arena *mem, struct rk_uids *out, struct rk_err *err);
+enum rk_status maildir_copy(struct rk_box *box, const struct rk_copy *copy, struct rk_arena *mem,
+    struct rk_uids *out, struct rk_err *err);
+enum rk_status maildir_store(struct rk_box *box, const struct rk_ref *refs, size_t n,
+    const struct rk_store_change *change, struct rk_err *err);
+enum rk_status maildir_expunge(
+    struct rk_box *box, const struct rk_ref *refs, size_t n, struct rk_err *err);
 enum rk_status maildir_list(
     struct rk_account *account, struct rk_arena *mem, struct rk_list *out, struct rk_err *err);
 enum rk_status maildir_sync(struct rk_box *box, struct rk_blob state, struct rk_arena *mem,

@@ -33,6 +33,17 @@ base_number(struct str base, char key)
 	return RK_SIZE_UNKNOWN;
 }
 
+static const struct {
+	char letter;
+	uint32_t flag;
+} flag_letters[] = {
+	{ 'D', RK_FLAG_DRAFT },
+	{ 'F', RK_FLAG_FLAGGED },
+	{ 'R', RK_FLAG_ANSWERED },
+	{ 'S', RK_FLAG_SEEN },
+	{ 'T', RK_FLAG_DELETED },
+};
+
 static void
 info_parse(struct str info, struct maildir_name *out)
 {
@@ -41,27 +52,56 @@ info_parse(struct str info, struct maildir_name *out)
 	for (size_t i = 3; i < info.n && info.p[i] != ','; i++) {
 		char c = info.p[i];
 
-		switch (c) {
-		case 'D':
-			out->flags |= RK_FLAG_DRAFT;
-			break;
-		case 'F':
-			out->flags |= RK_FLAG_FLAGGED;
-			break;
-		case 'R':
-			out->flags |= RK_FLAG_ANSWERED;
-			break;
-		case 'S':
-			out->flags |= RK_FLAG_SEEN;
-			break;
-		case 'T':
-			out->flags |= RK_FLAG_DELETED;
-			break;
-		default:
-			if (c >= 'a' && c <= 'z')
-				out->keywords.bits[0] |= UINT64_C(1) << (c - 'a');
+		for (size_t k = 0; k < sizeof(flag_letters) / sizeof(flag_letters[0]); k++) {
+			if (c == flag_letters[k].letter)
+				out->flags |= flag_letters[k].flag;
 		}
+		if (c >= 'a' && c <= 'z')
+			out->keywords.bits[0] |= UINT64_C(1) << (c - 'a');
 	}
+}
+
+/* Letters of other programs (`P`, passed) and what stands behind a comma stay. */
+static void
+info_write(struct str info, uint32_t flags, uint64_t letters, struct buf *out)
+{
+	bool set[128] = { false };
+	struct str tail = STR_LIT("");
+
+	if (str_starts(info, ":2,")) {
+		size_t i = 3;
+
+		for (; i < info.n && info.p[i] != ','; i++) {
+			unsigned char c = (unsigned char)info.p[i];
+
+			set[c < 128 ? c : 0] = true;
+		}
+		tail = str_of(info.p + i, info.n - i);
+	}
+	for (size_t i = 0; i < sizeof(flag_letters) / sizeof(flag_letters[0]); i++)
+		set[(unsigned char)flag_letters[i].letter] = (flags & flag_letters[i].flag) != 0;
+	for (unsigned i = 0; i < LETTERS; i++)
+		set['a' + i] = (letters >> i & 1) != 0;
+	buf_add(out, ":2,", 3);
+	for (unsigned c = '!'; c < 127; c++) {
+		if (set[c])
+			buf_addc(out, (char)c);
+	}
+	buf_add(out, tail.p, tail.n);
+}
+
+const char *
+maildir_file_name(struct str file, uint32_t flags, uint64_t letters, struct rk_arena *mem)
+{
+	struct buf out = BUF_INIT;
+	struct str base = base_of(file);
+	const char *name;
+
+	buf_add(&out, base.p, base.n);
+	info_write(str_of(file.p + base.n, file.n - base.n), flags, letters, &out);
+	name = rk_arena_dup(mem, out.data, out.len);
+	buf_clear(&out);
+	return name;
 }
 
 /* `<seconds>.M<micros>…`: only for an order among new messages, so anything else is 0. */

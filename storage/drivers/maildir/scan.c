@@ -53,6 +53,14 @@ place_of(const struct scan *s, struct str base)
 	return &s->table[i];
 }
 
+const struct scan_file *
+scan_find(const struct scan *s, struct str base)
+{
+	uint32_t place = *place_of(s, base);
+
+	return place == 0 ? NULL : &s->files[place - 1];
+}
+
 static bool
 file_stat(struct rk_box *box, const struct scan_file *f, struct stat *out)
 {

@@ -36,4 +36,7 @@ RK_MUST_CHECK enum rk_status scan_read(
  * that was read before this may else belong to a file that came after the scan. */
 RK_MUST_CHECK enum rk_status scan_confirm(struct scan *s, struct rk_box *box, struct rk_err *err);
 
+/* The file with this base; NULL: none was seen. */
+const struct scan_file *scan_find(const struct scan *s, struct str base);
+
 #endif

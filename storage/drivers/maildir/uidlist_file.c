@@ -115,14 +115,46 @@ list_complete(struct rk_box *box, struct uidlist *list, struct rk_err *err)
 	return status;
 }
 
+/* Lines for the bases that the list lacks; uids[n] is the first UID that is not given then. */
 static enum rk_status
-assign_locked(struct rk_box *box, struct dotlock *lock, const struct str *bases, size_t n,
-    struct rk_arena *mem, struct rk_err *err)
+lines_make(const struct uidlist *list, const struct str *bases, size_t n, struct buf *added,
+    uint32_t *uids, struct rk_err *err)
 {
+	uint32_t next = list->uidnext;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct uid_entry *known = uidlist_find(list, bases[i]);
+
+		if (known != NULL) {
+			uids[i] = known->uid; /* another process was faster */
+			continue;
+		}
+		if (next > UID_CEILING)
+			return rk_fail_plain(err, RK_LIMIT, "all UIDs of the mailbox are given");
+		uids[i] = next;
+		line_write(added, next++, str_of("", 0), bases[i]);
+	}
+	uids[n] = next;
+	return RK_OK;
+}
+
+enum rk_status
+uidlist_lock(struct rk_box *box, struct dotlock *lock, struct rk_err *err)
+{
+	if (box->account->readonly)
+		return rk_fail_plain(
+		    err, RK_DENIED, "UIDs are due in %s, which is read-only", box->name);
+	return dotlock_take(lock, box->dir, NAME ".lock", box->account->lock_timeout_ms, err);
+}
+
+enum rk_status
+uidlist_give(struct rk_box *box, struct dotlock *lock, const struct bases *bases,
+    struct rk_arena *mem, struct rk_uids *out, struct rk_err *err)
+{
+	uint32_t *uids = rk_arena_array(mem, bases->n + 1, sizeof(*uids));
 	struct uidlist list;
 	struct buf added = BUF_INIT;
 	enum rk_status status;
-	uint32_t next;
 
 	status = uidlist_read(box, mem, &list, err);
 	if (status == RK_OK && list.bad_lines > 0)
@@ -133,23 +165,16 @@ assign_locked(struct rk_box *box, struct dotlock *lock, const struct str *bases,
 		status = list_complete(box, &list, err);
 	if (status != RK_OK)
 		return status;
-	next = list.uidnext;
-	for (size_t i = 0; i < n; i++) {
-		if (uidlist_find(&list, bases[i]) != NULL)
-			continue; /* another process was faster */
-		if (next > UID_CEILING) {
-			buf_clear(&added);
-			return rk_fail_plain(err, RK_LIMIT, "all UIDs of %s are given", box->name);
-		}
-		line_write(&added, next++, str_of("", 0), bases[i]);
-	}
+	status = lines_make(&list, bases->list, bases->n, &added, uids, err);
 	/* Held too long (a stopped process), the lock may be another's by now. */
-	status = dotlock_keep(lock, err);
+	if (status == RK_OK)
+		status = dotlock_keep(lock, err);
 	if (status == RK_OK && list.rewrite)
-		status = list_rewrite(box, &list, &added, next, err);
+		status = list_rewrite(box, &list, &added, uids[bases->n], err);
 	else if (status == RK_OK && added.len > 0)
 		status = list_append(box, &added, err);
 	buf_clear(&added);
+	*out = (struct rk_uids){ .uidvalidity = list.uidvalidity, .uids = uids, .n = bases->n };
 	return status;
 }
 
@@ -157,16 +182,14 @@ enum rk_status
 uidlist_assign(struct rk_box *box, const struct str *bases, size_t n, struct rk_arena *mem,
     struct uidlist *out, struct rk_err *err)
 {
+	const struct bases wanted = { bases, n };
 	struct dotlock lock;
-	enum rk_status status;
+	struct rk_uids given;
+	enum rk_status status = uidlist_lock(box, &lock, err);
 
-	if (box->account->readonly)
-		return rk_fail_plain(
-		    err, RK_DENIED, "UIDs are due in %s, which is read-only", box->name);
-	status = dotlock_take(&lock, box->dir, NAME ".lock", box->account->lock_timeout_ms, err);
 	if (status != RK_OK)
 		return status;
-	status = assign_locked(box, &lock, bases, n, mem, err);
+	status = uidlist_give(box, &lock, &wanted, mem, &given, err);
 	dotlock_drop(&lock);
 	if (status == RK_OK)
 		status = uidlist_read(box, mem, out, err);

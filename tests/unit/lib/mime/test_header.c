@@ -148,6 +148,11 @@ START_TEST(a_million_lines_are_linear)
 {
 	double half = cpu_of(500000, true), full = cpu_of(1000000, true);
 
+	/* Whatever else the machine does may make one run slow, not all of them. */
+	for (int i = 0; i < 4 && half >= 0.05 && full / half > 2.6; i++) {
+		half = cpu_of(500000, true);
+		full = cpu_of(1000000, true);
+	}
 	ck_assert_msg(
 	    full <= 10, "%.2f s", full); /* 2 s of the plain build, with sanitizers more */
 	ck_assert_msg(half < 0.05 || full / half <= 2.6, "%.2f s, %.2f s", half, full);

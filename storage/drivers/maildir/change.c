@@ -1,0 +1,160 @@
+/* STORE and EXPUNGE: flags are letters in the file's name, so one rename changes them all at once
+ * or not at all. */
+#include "storage/drivers/maildir/maildir_impl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/file.h"
+#include "storage/drivers/maildir/dotlock.h"
+#include "storage/drivers/maildir/finder.h"
+
+struct storing {
+	struct finder finder;
+	struct rk_arena *mem;
+	const struct rk_store_change *change;
+	uint64_t letters;
+};
+
+static void
+flags_change(
+    const struct storing *st, const struct maildir_name *name, uint32_t *flags, uint64_t *letters)
+{
+	switch (st->change->mode) {
+	case RK_STORE_REPLACE:
+		*flags = st->change->flags;
+		*letters = st->letters;
+		break;
+	case RK_STORE_ADD:
+		*flags = name->flags | st->change->flags;
+		*letters = name->keywords.bits[0] | st->letters;
+		break;
+	case RK_STORE_REMOVE:
+		*flags = name->flags & ~st->change->flags;
+		*letters = name->keywords.bits[0] & ~st->letters;
+		break;
+	}
+}
+
+/* Never over another file, which would be a message with the same base name: it stays as it is. */
+static int
+rename_only(int from_dir, const char *from, int to_dir, const char *to)
+{
+	struct stat st;
+
+	if (renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	/* Some file systems (NFS) cannot be told so. */
+	if (fstatat(to_dir, to, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		errno = EEXIST;
+		return -1;
+	}
+	return renameat(from_dir, from, to_dir, to);
+}
+
+/* The rename names the flags that it found: if another program changed them, there is no such file
+ * and the message is looked for again, so no change is lost. */
+static enum rk_status
+store_one(void *context, const struct found *found, struct rk_err *err)
+{
+	struct storing *st = context;
+	uint32_t flags = 0;
+	uint64_t letters = 0;
+	const char *file;
+	struct stat there;
+
+	flags_change(st, &found->name, &flags, &letters);
+	file = maildir_file_name(str_from(found->file), flags, letters, st->mem);
+	/* Without a flag it may wait in new/ on. */
+	if (flags == found->name.flags && letters == found->name.keywords.bits[0]) {
+		if (fstatat(found->dir, found->file, &there, AT_SYMLINK_NOFOLLOW) == 0)
+			return RK_OK;
+	} else if (rename_only(found->dir, found->file, st->finder.cur, file) == 0) {
+		st->finder.cur_changed = true;
+		st->finder.new_changed = st->finder.new_changed || !found->in_cur;
+		return RK_OK;
+	}
+	if (errno == EEXIST) {
+		rk_log(RK_LOG_WARN, "maildir.duplicate",
+		    "%s: another file has the name %s; its flags stay", st->finder.box->name, file);
+		return RK_OK;
+	}
+	return rk_fail(err, file_status(errno), "rename %s", found->file);
+}
+
+/* Letters of the change; new keywords get theirs under the lock. */
+static enum rk_status
+letters_find(struct rk_box *box, struct storing *st, struct rk_err *err)
+{
+	const struct rk_words *words = &st->change->keywords;
+	const char *table[LETTERS];
+	struct dotlock lock;
+	struct stat file;
+	enum rk_status status;
+
+	if (words->n == 0)
+		return RK_OK;
+	status = keywords_read(box, st->mem, table, &file, err);
+	if (status != RK_OK)
+		return status;
+	st->letters = keywords_letters(table, words);
+	if (st->change->mode == RK_STORE_REMOVE ||
+	    (size_t)__builtin_popcountll(st->letters) == words->n)
+		return RK_OK;
+	status = uidlist_lock(box, &lock, err);
+	if (status != RK_OK)
+		return status;
+	status = keywords_assign(box, words, st->mem, &st->letters, err);
+	dotlock_drop(&lock);
+	return status;
+}
+
+enum rk_status
+maildir_store(struct rk_box *box, const struct rk_ref *refs, size_t n,
+    const struct rk_store_change *change, struct rk_err *err)
+{
+	struct storing st = { .mem = arena_new(), .change = change };
+	enum rk_status status = finder_begin(&st.finder, box, st.mem, err), synced;
+	struct rk_err why;
+
+	if (status == RK_OK)
+		status = letters_find(box, &st, err);
+	for (size_t i = 0; i < n && status == RK_OK; i++) {
+		status = finder_do(&st.finder, &refs[i], store_one, &st, err);
+		if (status == RK_NOTFOUND)
+			status = RK_OK;
+	}
+	/* What was changed before a failure is changed all the same. */
+	synced = finder_sync(&st.finder, &why);
+	if (status == RK_OK && synced != RK_OK) {
+		status = synced;
+		*err = why;
+	}
+	finder_end(&st.finder);
+	arena_free(st.mem);
+	return status;
+}
+
+enum rk_status
+maildir_expunge(struct rk_box *box, const struct rk_ref *refs, size_t n, struct rk_err *err)
+{
+	struct rk_arena *mem = arena_new();
+	struct finder finder;
+	enum rk_status status = finder_begin(&finder, box, mem, err);
+
+	for (size_t i = 0; i < n && status == RK_OK; i++) {
+		status = finder_do(&finder, &refs[i], finder_unlink, &finder, err);
+		if (status == RK_NOTFOUND)
+			status = RK_OK;
+	}
+	if (status == RK_OK)
+		status = finder_sync(&finder, err);
+	finder_end(&finder);
+	arena_free(mem);
+	return status;
+}
