@@ -3,9 +3,9 @@
  * the whole can stop before any item when the client does not take what is queued. What can fail is
  * done before a message's response begins, or before the length of a literal is told.
  *
- * Every mailbox is read-only in this version (mailbox_writable): BODY[] does not set \Seen, and
- * PERMANENTFLAGS says so. With a driver that has `store`, \Seen is set in message_begin, before the
- * FLAGS of the same response are written.
+ * \Seen that BODY[] implies is set for many messages at once, when their bodies were sent: each
+ * setting makes the store look at the whole mailbox, so the next one waits until as many messages
+ * again are due. A client that leaves early keeps the last ones unseen.
  */
 #include "imapd/session/session_impl.h"
 
@@ -17,6 +17,7 @@
 #include "lib/base/log.h"
 
 #define BATCH 256
+#define SEEN_MIN 1024
 
 /* One turn of a long FETCH; then the client, the spawner and the clocks are looked at. */
 #define TURN_MS 50
@@ -40,6 +41,9 @@ struct fetch_run {
 	struct resp_fetch resp;
 	struct body_piece piece;
 	struct fetch_structure structure;
+	struct uidset unseen;   /* sent, and to become \Seen */
+	uint32_t seen;          /* so many became it so far */
+	bool sets_seen;         /* the mailbox can be changed, and the command does */
 	bool expired;           /* a message went away meanwhile */
 	enum rk_status failure; /* the first one */
 };
@@ -50,53 +54,9 @@ fetch_free(void *ptr)
 	struct fetch_run *f = ptr;
 
 	uidset_clear(&f->uids);
+	uidset_clear(&f->unseen);
 	buf_clear(&f->piece.text);
 	arena_free(f->mem);
-}
-
-/* --- which messages --- */
-
-/* Numbers to UIDs; false if one of them is no message (RFC 9051 section 9, seq-number). */
-static bool
-uids_of_numbers(const struct view *v, const struct sequence *set, struct uidset *out)
-{
-	uint32_t exists = view_exists(v);
-	struct uidset numbers = UIDSET_INIT;
-	size_t run = 0;
-
-	for (size_t i = 0; i < set->n; i++) {
-		if (exists == 0 || set->ranges[i].first > exists || set->ranges[i].last > exists)
-			return false;
-	}
-	sequence_resolve(set, exists, &numbers);
-	for (size_t i = 0; i < numbers.n; i++) {
-		uint32_t seq = numbers.runs[i].first, left = numbers.runs[i].last - seq + 1;
-
-		while (left > 0) {
-			uint32_t uid = view_uid(v, seq), part;
-
-			while (v->uids.runs[run].last < uid)
-				run++;
-			part = v->uids.runs[run].last - uid + 1;
-			part = part < left ? part : left;
-			uidset_add(out, uid, uid + part - 1);
-			seq += part;
-			left -= part;
-		}
-	}
-	uidset_clear(&numbers);
-	return true;
-}
-
-static bool
-uids_find(struct session *s, const struct command *c, struct uidset *out)
-{
-	if (!c->uid)
-		return uids_of_numbers(&s->sel.view, &c->u.fetch.set.set, out);
-	/* UIDs that are not there are no mistake. */
-	sequence_resolve(&c->u.fetch.set.set, uidset_max(&s->sel.view.uids), out);
-	uidset_intersect(out, &s->sel.view.uids);
-	return true;
 }
 
 /* --- one message --- */
@@ -184,7 +144,10 @@ item_write(struct session *s, struct fetch_run *f, const struct fetch_item *item
 	f->resp.out = out_buf(s->out);
 	switch (item->kind) {
 	case FETCH_FLAGS:
-		flags = updates_flags(r, &f->info);
+		flags = updates_flags(s, r, &f->info);
+		/* It is set when the bodies are through; nothing can be told of it twice. */
+		if (f->sets_seen)
+			flags.flags |= RK_FLAG_SEEN;
 		resp_fetch_flags(&f->resp, &flags);
 		break;
 	case FETCH_UID:
@@ -208,6 +171,26 @@ item_write(struct session *s, struct fetch_run *f, const struct fetch_item *item
 	}
 }
 
+/* --- \Seen --- */
+
+/* A failure leaves them unseen, which is no reason to refuse what was read. */
+static void
+seen_store(struct session *s, struct fetch_run *f)
+{
+	const struct rk_store_change change = { .mode = RK_STORE_ADD, .flags = RK_FLAG_SEEN };
+	struct rk_err err = { 0 };
+	uint32_t missing;
+
+	if (f->unseen.n == 0)
+		return;
+	f->seen += uidset_count(&f->unseen);
+	if (mailbox_store(s->sel.box, &f->unseen, &change, &missing, &err) == RK_OK)
+		links_mailbox_changed(s, s->sel.box);
+	else
+		log_ev(RK_LOG_WARN, "fetch.seen", LOG_ERR(&err));
+	uidset_clear(&f->unseen);
+}
+
 /* --- all of them --- */
 
 /* Reads the next batch; false when there is none. */
@@ -220,6 +203,8 @@ batch_read(struct session *s, const struct cmd_fetch *cf, struct fetch_run *f)
 	struct rk_err err;
 
 	fetch_structure_keep(&f->structure, s->sel.box);
+	if (uidset_count(&f->unseen) >= (f->seen > SEEN_MIN ? f->seen : SEEN_MIN))
+		seen_store(s, f);
 	if (f->next == 0)
 		return false;
 	arena_reset(f->mem);
@@ -242,11 +227,14 @@ batch_read(struct session *s, const struct cmd_fetch *cf, struct fetch_run *f)
 }
 
 static enum cmd_step
-fetch_end(struct session *s, struct command *c, const struct fetch_run *f)
+fetch_end(struct session *s, struct command *c, struct fetch_run *f)
 {
 	/* The numbers of messages that are gone are still good for the client until EXPUNGE is
 	 * told; a UID that is gone is none. */
-	bool gone = f->expired || (!c->uid && f->found < uidset_count(&f->uids));
+	bool gone;
+
+	seen_store(s, f);
+	gone = f->expired || (!c->uid && f->found < uidset_count(&f->uids));
 
 	if (f->failure != RK_OK) {
 		s->run.failure = f->failure; /* logged where it happened */
@@ -277,6 +265,8 @@ fetch_step(struct session *s, struct command *c)
 			f->resp.out = out_buf(s->out);
 			resp_fetch_end(&f->resp);
 			s->run.inside = false;
+			if (f->sets_seen && (f->records[f->i].flags & RK_FLAG_SEEN) == 0)
+				uidset_add(&f->unseen, f->records[f->i].uid, f->records[f->i].uid);
 			f->i++;
 		}
 	}
@@ -293,12 +283,13 @@ cmd_fetch(struct session *s, struct command *c)
 	f->mem = arena_new();
 	arena_cleanup(s->run.mem, fetch_free, f);
 	f->next = 1;
-	if (!uids_find(s, c, &f->uids))
+	if (!message_set_uids(s, &c->u.fetch.set, c->uid, &f->uids))
 		return reply_bad(s, "There is no message with one of these numbers");
 	if ((c->u.fetch.kinds & KINDS_BINARY) != 0)
 		return reply_no(
 		    s, "CANNOT", "This version of the server does not decode parts of messages");
 	f->structure.uidvalidity = s->sel.uidvalidity;
+	f->sets_seen = c->u.fetch.sets_seen && !s->sel.readonly;
 	status = updates_info(s, s->run.mem, &f->info, &err);
 	if (status != RK_OK)
 		return reply_fail(s, status, &err);

@@ -69,9 +69,13 @@ idle_step(struct session *s, struct command *c)
 	if (s->state != ST_IDLE)
 		return s->idle_bad ? reply_bad(s, "DONE was expected")
 		                   : reply_ok(s, NULL, "IDLE completed");
-	if (s->sel.box == NULL || s->sync_at_ms == 0 || rk_clock_ms() < s->sync_at_ms)
+	if (s->sel.box == NULL)
 		return CMD_WAIT;
-	updates_sync(s, true);
+	if (s->sync_at_ms != 0 && rk_clock_ms() >= s->sync_at_ms)
+		updates_sync(s, true);
+	else if (!s->noticed)
+		return CMD_WAIT;
+	s->noticed = false;
 	updates_begin(s, true);
 	(void)updates_step(s); /* what does not fit now is told on the next step */
 	if (!out_empty(s->out))

@@ -16,6 +16,8 @@ session_unselect(struct session *s)
 	idle_watch_close(s);
 	body_clear(&sel->body);
 	view_clear(&sel->view);
+	uidset_clear(&sel->recent);
+	uidset_clear(&sel->saved);
 	mailbox_close(sel->box);
 	*sel = (struct selected){ .watch = { .fd = -1 } };
 	s->sync_at_ms = 0;
@@ -58,7 +60,7 @@ open_mailbox(struct session *s, const char *name, struct index_info *info, struc
 static enum rk_status
 tell(struct session *s, struct rk_err *err)
 {
-	struct resp_flags none = { .flags = 0 };
+	struct resp_flags permanent = { .star = true, .flags = RK_FLAGS_ALL };
 	uint32_t last = uidset_max(&s->sel.view.uids), unseen;
 	struct index_info info;
 	enum rk_status status;
@@ -69,7 +71,7 @@ tell(struct session *s, struct rk_err *err)
 		return status;
 	resp_exists(out_buf(s->out), view_exists(&s->sel.view));
 	if (!s->rev2) {
-		resp_recent(out_buf(s->out), 0);
+		updates_recent(s, &s->sel.view.uids, true);
 		unseen = view_seq(&s->sel.view, info.first_unseen_uid);
 		if (info.first_unseen_uid != 0 && unseen != 0)
 			resp_unseen(out_buf(s->out), unseen);
@@ -77,9 +79,14 @@ tell(struct session *s, struct rk_err *err)
 	resp_uidvalidity(out_buf(s->out), s->sel.uidvalidity);
 	resp_uidnext(
 	    out_buf(s->out), last >= info.uidnext && last < UINT32_MAX ? last + 1 : info.uidnext);
-	/* Nothing can be changed permanently: the verbs that change a mailbox are not served. With
-	 * them this becomes the flags that the driver's store operation keeps. */
-	resp_permanentflags(out_buf(s->out), &none);
+	if (s->sel.readonly) {
+		permanent = (struct resp_flags){ .flags = 0 };
+	} else {
+		permanent.names = info.keywords;
+		permanent.nnames = info.nkeywords;
+		memset(&permanent.keywords, 0xff, sizeof(permanent.keywords));
+	}
+	resp_permanentflags(out_buf(s->out), &permanent);
 	return RK_OK;
 }
 
@@ -108,7 +115,7 @@ tell_list(struct session *s, const char *name, struct str given, struct rk_err *
 }
 
 static enum cmd_step
-select_run(struct session *s, struct command *c, const char *text)
+select_run(struct session *s, struct command *c, bool examine, const char *text)
 {
 	struct str given = c->u.mailbox.name;
 	struct index_info info;
@@ -126,6 +133,7 @@ select_run(struct session *s, struct command *c, const char *text)
 		status = open_mailbox(s, name, &info, &err);
 	if (status == RK_OK) {
 		session_enter(s, ST_SELECTED);
+		s->sel.readonly = examine || !mailbox_writable(s->sel.box);
 		score_mailbox(s->at.score, name);
 		status = tell(s, &err);
 	}
@@ -135,27 +143,39 @@ select_run(struct session *s, struct command *c, const char *text)
 		session_unselect(s);
 		return reply_fail(s, status, &err);
 	}
-	return reply_ok(s, "READ-ONLY", text);
+	return reply_ok(s, s->sel.readonly ? "READ-ONLY" : "READ-WRITE", text);
 }
 
-/* Read-only also for SELECT: see PERMANENTFLAGS above. */
 enum cmd_step
 cmd_select(struct session *s, struct command *c)
 {
-	return select_run(s, c, "SELECT completed");
+	return select_run(s, c, false, "SELECT completed");
 }
 
 enum cmd_step
 cmd_examine(struct session *s, struct command *c)
 {
-	return select_run(s, c, "EXAMINE completed");
+	return select_run(s, c, true, "EXAMINE completed");
 }
 
-/* CLOSE removes messages marked \Deleted from a mailbox that is selected read-write; none is. */
+/* Messages with \Deleted go, untold (RFC 9051 section 6.4.1). If they can't, nothing is closed, so
+ * that the client learns of it. */
 enum cmd_step
 cmd_close(struct session *s, struct command *c)
 {
+	struct rk_err err;
+	enum rk_status status;
+
 	(void)c;
+	if (!s->sel.readonly) {
+		updates_sync(s, true);
+		if (s->run.verb == NULL)
+			return CMD_DONE; /* the mailbox is gone, and BYE was said */
+		status = mailbox_expunge(s->sel.box, NULL, &err);
+		if (status != RK_OK)
+			return reply_fail(s, status, &err);
+		links_mailbox_changed(s, s->sel.box);
+	}
 	session_unselect(s);
 	return reply_ok(s, NULL, "CLOSE completed");
 }

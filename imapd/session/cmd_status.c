@@ -4,8 +4,13 @@ enum rk_status
 status_read(
     struct session *s, const char *name, uint32_t items, struct index_info *out, struct rk_err *err)
 {
-	return account_status(
-	    s->at.account, name, (items & STATUS_SIZE) != 0, s->run.mem, out, err);
+	unsigned need = 0;
+
+	if ((items & STATUS_SIZE) != 0)
+		need |= STATUS_NEED_SIZE;
+	if ((items & STATUS_RECENT) != 0)
+		need |= STATUS_NEED_RECENT;
+	return account_status(s->at.account, name, need, s->run.mem, out, err);
 }
 
 struct resp_status
@@ -21,6 +26,7 @@ status_resp(
 		.uidvalidity = info->uidvalidity,
 		.unseen = info->unseen,
 		.deleted = info->deleted,
+		.recent = info->recent,
 		.size = info->size,
 	};
 }

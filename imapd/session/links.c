@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/arena.h"
 #include "lib/base/log.h"
 #include "lib/ipc/proto.h"
 #include "lib/ipc/sock.h"
@@ -61,14 +62,39 @@ links_changed(struct session *s, const unsigned char guid[RK_GUID_LEN], uint64_t
 	hub_send(s, &m);
 }
 
+void
+links_mailbox_changed(struct session *s, struct mailbox *mb)
+{
+	struct rk_arena *mem;
+	struct index_info info;
+	struct rk_err err;
+
+	if (s->at.hub_fd < 0)
+		return;
+	mem = arena_new();
+	if (mailbox_info(mb, mem, &info, &err) == RK_OK)
+		links_changed(s, info.guid, info.highest_modseq);
+	arena_free(mem);
+}
+
+/* Whoever sends it has brought its index up to the change. That is ours too, unless it runs on
+ * another machine: then the store is asked. */
 static void
 notice_take(struct session *s, const struct hub_notice *notice)
 {
+	struct rk_arena *mem;
+	struct index_info info;
+	struct rk_err err;
+
 	if (s->sel.box == NULL || strcmp(notice->account, s->at.user) != 0 ||
 	    memcmp(notice->box, s->sel.guid, RK_GUID_LEN) != 0)
 		return;
-	if (s->sync_at_ms == 0)
-		s->sync_at_ms = s->sel.synced_ms + SYNC_SETTLE_MS;
+	mem = arena_new();
+	s->noticed = true;
+	if (mailbox_info(s->sel.box, mem, &info, &err) != RK_OK ||
+	    info.highest_modseq < notice->modseq)
+		s->sync_at_ms = rk_clock_ms();
+	arena_free(mem);
 }
 
 void

@@ -174,6 +174,8 @@ clocks(struct session *s)
 			if (s->sync_at_ms == 0 || at < s->sync_at_ms)
 				s->sync_at_ms = at;
 		}
+		if (s->sel.box != NULL && s->noticed && out_ready(s->out))
+			due = now;
 		if (s->sel.box != NULL && s->sync_at_ms != 0 && out_ready(s->out) &&
 		    s->sync_at_ms < due)
 			due = s->sync_at_ms;

@@ -18,7 +18,7 @@
  */
 #define SESSION_CAPABILITIES                                                                       \
 	"IMAP4rev1 LITERAL- ID ENABLE IDLE NAMESPACE UNSELECT CHILDREN LIST-EXTENDED LIST-STATUS " \
-	"STATUS=SIZE"
+	"STATUS=SIZE UIDPLUS MOVE MULTIAPPEND"
 
 struct session_limits {
 	struct reader_limits reader;

@@ -5,6 +5,7 @@
 #include "imapd/proto/parse.h"
 #include "imapd/proto/resp_status.h"
 #include "imapd/session/body.h"
+#include "imapd/session/commands.h"
 #include "imapd/session/out.h"
 #include "imapd/session/session.h"
 #include "imapd/session/verbs.h"
@@ -44,7 +45,11 @@ struct selected {
 	struct view view;
 	uint32_t uidvalidity;
 	unsigned char guid[RK_GUID_LEN];
-	uint64_t keywords; /* hash of the keyword table that FLAGS told */
+	bool readonly;        /* EXAMINE, or a store that can't be changed */
+	struct uidset recent; /* \Recent in this session (rev1) */
+	uint32_t recent_told; /* how many of them are in the view */
+	struct uidset saved;  /* `$` (RFC 9051 section 6.4.4.1) */
+	uint64_t keywords;    /* hash of the keyword table that FLAGS told */
 	int64_t synced_ms;
 	struct rk_watch watch; /* during IDLE */
 	struct body body;      /* the message read last: clients fetch large ones in pieces */
@@ -60,6 +65,10 @@ struct updates {
 	enum updates_phase phase;
 	struct view_diff diff;
 	uint32_t next; /* UID to go on from, downwards for expunges */
+	/* Of the running STORE: flags to be told whether or not they changed, and ones not to be
+	 * told although they did. */
+	struct uidset loud;
+	struct uidset silent;
 };
 
 /* While it waits in IDLE the store is asked at most this often, however often it changes. */
@@ -91,6 +100,7 @@ struct session {
 	int64_t active_ms;  /* the client's last whole line */
 	int64_t told_ms;    /* something was last queued during IDLE */
 	int64_t sync_at_ms; /* a change was announced: sync then; 0: none was */
+	bool noticed;       /* the index was changed by another session */
 	int64_t stop_at_ms; /* the server wants to end: not later than this; 0: it does not */
 	int64_t end_at_ms;  /* ST_LOGOUT: not later than this */
 	const char *reason; /* of the end; NULL: it goes on */
@@ -121,24 +131,14 @@ bool dispatch_continue(struct session *s);
 /* Drops the running command and its memory. */
 void dispatch_drop(struct session *s);
 
-/* The tagged reply that is due. Texts are static or in run.mem. Return CMD_DONE, so that a handler
- * ends with `return reply_ok(...)`. */
-enum cmd_step reply_ok(struct session *s, const char *code, const char *text);
-enum cmd_step reply_no(struct session *s, const char *code, const char *text);
-enum cmd_step reply_bad(struct session *s, const char *text);
-/* The words of the status, and the cause into the log if it is one for the administrator. */
-enum cmd_step reply_fail(struct session *s, enum rk_status status, const struct rk_err *err);
-
-/* Canonical form of a mailbox name that the running command has; in run.mem. RK_INVALID. */
-RK_MUST_CHECK enum rk_status command_name(
-    struct session *s, struct str given, const char **name_out, struct rk_err *err);
-
 /* --- links.c: hub and spawner --- */
 
 /* Tells the hub what we want to hear of. */
 void links_watch(struct session *s);
 /* Tells the hub, and so the other sessions of the user, that a mailbox changed. */
 void links_changed(struct session *s, const unsigned char guid[RK_GUID_LEN], uint64_t modseq);
+/* The same for a mailbox as the index has it now. */
+void links_mailbox_changed(struct session *s, struct mailbox *mb);
 void links_hub_readable(struct session *s);
 void links_spawner_readable(struct session *s);
 
@@ -159,16 +159,14 @@ void updates_clear(struct session *s);
 RK_MUST_CHECK enum rk_status updates_info(
     struct session *s, struct rk_arena *mem, struct index_info *out, struct rk_err *err);
 /* Flags of a record for a response. */
-struct resp_flags updates_flags(const struct index_record *r, const struct index_info *info);
-
-/* --- cmd_status.c, cmd_list.c: what several verbs tell --- */
-
-RK_MUST_CHECK enum rk_status status_read(struct session *s, const char *name, uint32_t items,
-    struct index_info *out, struct rk_err *err);
-struct resp_status status_resp(
-    const struct session *s, const char *name, uint32_t items, const struct index_info *info);
-/* enum list_attr bits as enum resp_list_attr bits. */
-uint32_t list_resp_attrs(uint32_t attrs);
+struct resp_flags updates_flags(
+    const struct session *s, const struct index_record *r, const struct index_info *info);
+/* UIDs of the view whose flags another one changed since they were told. */
+RK_MUST_CHECK enum rk_status updates_others(
+    struct session *s, struct uidset *out, struct rk_err *err);
+/* \Recent of what is new in the view (UIDs of `arrived`), told if there are more or fewer of them
+ * than before, or `always`; nothing in rev2. */
+void updates_recent(struct session *s, const struct uidset *arrived, bool always);
 
 /* --- cmd_select.c, cmd_idle.c --- */
 

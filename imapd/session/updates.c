@@ -91,9 +91,10 @@ keywords_hash(const struct index_info *info)
 }
 
 struct resp_flags
-updates_flags(const struct index_record *r, const struct index_info *info)
+updates_flags(const struct session *s, const struct index_record *r, const struct index_info *info)
 {
 	return (struct resp_flags){
+		.recent = !s->rev2 && uidset_has(&s->sel.recent, r->uid),
 		.flags = r->flags,
 		.keywords = r->keywords,
 		.names = info->keywords,
@@ -129,7 +130,59 @@ updates_clear(struct session *s)
 {
 	if (s->updates.phase != UPDATES_NONE)
 		view_diff_clear(&s->updates.diff);
+	uidset_clear(&s->updates.loud);
+	uidset_clear(&s->updates.silent);
 	s->updates = (struct updates){ .phase = UPDATES_NONE };
+}
+
+/* UIDs among `arrived` that no session took before. A store that can't be changed has none: nobody
+ * could take them. An index that was just dropped has forgotten it, and nobody is harmed. */
+static void
+recent_take(struct session *s, const struct uidset *arrived)
+{
+	uint32_t last = uidset_max(arrived), first;
+	struct uidset fresh = UIDSET_INIT;
+	struct rk_err err;
+
+	if (last == 0 || !mailbox_writable(s->sel.box) ||
+	    mailbox_recent(s->sel.box, !s->sel.readonly, &first, &err) != RK_OK || first > last)
+		return;
+	uidset_add(&fresh, first > 0 ? first : 1, last);
+	uidset_intersect(&fresh, arrived);
+	for (size_t i = 0; i < fresh.n; i++)
+		uidset_add(&s->sel.recent, fresh.runs[i].first, fresh.runs[i].last);
+	uidset_clear(&fresh);
+}
+
+void
+updates_recent(struct session *s, const struct uidset *arrived, bool always)
+{
+	struct uidset there = UIDSET_INIT;
+	uint32_t n;
+
+	if (s->rev2)
+		return;
+	recent_take(s, arrived);
+	uidset_copy(&there, &s->sel.recent);
+	uidset_intersect(&there, &s->sel.view.uids);
+	n = uidset_count(&there);
+	uidset_clear(&there);
+	if (always || n != s->sel.recent_told)
+		resp_recent(out_buf(s->out), n);
+	s->sel.recent_told = n;
+}
+
+enum rk_status
+updates_others(struct session *s, struct uidset *out, struct rk_err *err)
+{
+	struct view_diff diff = { 0 };
+	enum rk_status status = view_compare(&s->sel.view, s->sel.box, &diff, err);
+
+	if (status != RK_OK)
+		return status;
+	uidset_copy(out, &diff.flags);
+	view_diff_clear(&diff);
+	return RK_OK;
 }
 
 /* The view moves; from here on sequence numbers are the new ones. */
@@ -140,8 +193,10 @@ view_move(struct session *s, bool expunges_told)
 	bool arrived = u->diff.arrived.n > 0;
 
 	view_advance(&s->sel.view, &u->diff, expunges_told);
-	if (arrived)
+	if (arrived) {
 		resp_exists(out_buf(s->out), view_exists(&s->sel.view));
+		updates_recent(s, &u->diff.arrived, false);
+	}
 	u->phase = UPDATES_FLAGS;
 	u->next = 1;
 }
@@ -161,12 +216,16 @@ compare(struct session *s, struct rk_arena *mem, bool expunge)
 		gone(s, "The selected mailbox was replaced by another", "mailbox-replaced");
 		return;
 	}
-	if (info.highest_modseq == s->sel.view.modseq && s->sel.view.expunged.n == 0)
+	if (info.highest_modseq == s->sel.view.modseq && s->sel.view.expunged.n == 0 &&
+	    u->loud.n == 0)
 		return;
 	if (view_compare(&s->sel.view, s->sel.box, &u->diff, &err) != RK_OK) {
 		failed("compare", &err);
 		return;
 	}
+	uidset_subtract(&u->diff.flags, &u->silent);
+	for (size_t i = 0; i < u->loud.n; i++)
+		uidset_add(&u->diff.flags, u->loud.runs[i].first, u->loud.runs[i].last);
 	u->phase = UPDATES_EXPUNGE;
 	u->next = uidset_max(&u->diff.expunged);
 	if (!expunge || u->next == 0)
@@ -235,7 +294,7 @@ flags_batch(struct session *s, struct rk_arena *mem, size_t *told_out, struct rk
 	*told_out = got.n;
 	for (size_t i = 0; i < got.n; i++) {
 		const struct index_record *r = &got.list[i];
-		struct resp_flags flags = updates_flags(r, &info);
+		struct resp_flags flags = updates_flags(s, r, &info);
 		uint32_t seq = view_seq(&s->sel.view, r->uid);
 		struct resp_fetch f;
 

@@ -113,8 +113,24 @@ account_mailbox(struct account *account, const char *name, struct mailbox **out,
 	return mailbox_open(account->driver, account->store, account->index, name, out, err);
 }
 
+static enum rk_status
+recent_count(struct mailbox *mb, uint32_t *out, struct rk_err *err)
+{
+	struct uidset uids = UIDSET_INIT;
+	uint32_t first;
+	enum rk_status status = mailbox_recent(mb, false, &first, err);
+
+	if (status == RK_OK && mailbox_writable(mb))
+		status = mailbox_uids(mb, &uids, err);
+	if (status == RK_OK && uids.n > 0 && first > 1)
+		uidset_remove(&uids, 1, first - 1);
+	*out = uidset_count(&uids);
+	uidset_clear(&uids);
+	return status;
+}
+
 enum rk_status
-account_status(struct account *account, const char *name, bool need_size, struct rk_arena *mem,
+account_status(struct account *account, const char *name, unsigned need, struct rk_arena *mem,
     struct index_info *out, struct rk_err *err)
 {
 	struct mailbox *mb;
@@ -126,11 +142,13 @@ account_status(struct account *account, const char *name, bool need_size, struct
 	status = mailbox_sync(mb, &changed, err);
 	if (status == RK_OK)
 		status = mailbox_info(mb, mem, out, err);
-	if (status == RK_OK && need_size && out->unknown_sizes > 0) {
+	if (status == RK_OK && (need & STATUS_NEED_SIZE) != 0 && out->unknown_sizes > 0) {
 		status = mailbox_sizes(mb, err);
 		if (status == RK_OK)
 			status = mailbox_info(mb, mem, out, err);
 	}
+	if (status == RK_OK && (need & STATUS_NEED_RECENT) != 0)
+		status = recent_count(mb, &out->recent, err);
 	mailbox_close(mb);
 	return status;
 }

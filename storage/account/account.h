@@ -99,8 +99,13 @@ RK_MUST_CHECK enum rk_status account_subscribe(
 RK_MUST_CHECK enum rk_status account_mailbox(
     struct account *account, const char *name, struct mailbox **out, struct rk_err *err);
 
-/* Counts for STATUS, synced first. Sizes that nobody knows are computed if `need_size`. */
+/* What costs more than a look at the counts. */
+enum status_need {
+	STATUS_NEED_SIZE = 1u << 0, /* sizes that nobody knows are computed */
+	STATUS_NEED_RECENT = 1u << 1,
+};
+/* Counts for STATUS, synced first. `need`: enum status_need bits. */
 RK_MUST_CHECK enum rk_status account_status(struct account *account, const char *name,
-    bool need_size, struct rk_arena *mem, struct index_info *out, struct rk_err *err);
+    unsigned need, struct rk_arena *mem, struct index_info *out, struct rk_err *err);
 
 #endif

@@ -53,6 +53,7 @@ struct index_info {
 	uint32_t first_unseen_uid; /* 0: none */
 	uint64_t size;             /* sum of the known RFC822.SIZEs */
 	uint32_t unknown_sizes;    /* messages whose size nobody computed yet */
+	uint32_t recent;           /* \Recent messages, where they were counted (account_status) */
 	uint32_t nkeywords;
 	const char *const *keywords; /* in the arena; NULL: unused position */
 	struct rk_blob state;        /* for the driver's next sync; in the arena */
@@ -133,6 +134,13 @@ struct index_size {
 RK_MUST_CHECK enum rk_status index_set_sizes(struct index *index,
     const unsigned char guid[RK_GUID_LEN], const struct index_size *sizes, size_t n,
     struct rk_err *err);
+
+/*
+ * \Recent of IMAP4rev1: *first_out is the first UID that no session took yet; with `take` all up
+ * to UIDNEXT are taken. Not durable. RK_NOTFOUND.
+ */
+RK_MUST_CHECK enum rk_status index_recent(struct index *index,
+    const unsigned char guid[RK_GUID_LEN], bool take, uint32_t *first_out, struct rk_err *err);
 
 /*
  * Response bytes of messages (lib/mime/envelope.h), kept so that a message is parsed once. They are

@@ -25,7 +25,7 @@
 #include "storage/kv/kv.h"
 
 /* Also counted up when lib/mime makes other response bytes of the same message. */
-#define INDEX_FORMAT 2u
+#define INDEX_FORMAT 3u
 #define BLOCK_MAX 512u
 #define BLOCK_SMALL 128u /* a rewritten block below this takes its neighbour in */
 #define LOCATORS_MAX ((size_t)60 * 1024)
@@ -58,6 +58,8 @@ struct meta {
 	uint32_t nkeywords;
 	uint32_t state_len;
 	uint32_t name_len;
+	uint32_t recent; /* first UID that is \Recent to the next who selects */
+	uint32_t reserved;
 };
 
 /* A meta record in memory; the pointers live in the arena. */

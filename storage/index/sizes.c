@@ -1,4 +1,5 @@
-/* RFC822.SIZEs that were computed later: columns rewritten in their place, no MODSEQ. */
+/* What the index learns without a change of the mailbox: RFC822.SIZEs that were computed later
+ * (columns rewritten in their place, no MODSEQ), and how far \Recent was given away. */
 #include "storage/index/index_impl.h"
 
 #include <stdlib.h>
@@ -108,5 +109,45 @@ index_set_sizes(struct index *index, const unsigned char guid[RK_GUID_LEN],
 		arena_free(sz.block);
 	} while (status == RK_AGAIN);
 	free(sorted);
+	return status;
+}
+
+static enum rk_status
+recent_run(struct kv_txn *txn, const unsigned char *guid, bool take, uint32_t *first_out,
+    struct rk_err *err)
+{
+	struct rk_arena *mem = arena_new();
+	struct box_meta meta;
+	enum rk_status status = meta_get(txn, guid, mem, &meta, err);
+
+	if (status == RK_OK) {
+		*first_out = meta.m.recent;
+		if (take && meta.m.recent < meta.m.uidnext) {
+			meta.m.recent = meta.m.uidnext;
+			status = meta_put(txn, guid, &meta, err);
+		}
+	}
+	arena_free(mem);
+	return status;
+}
+
+enum rk_status
+index_recent(struct index *index, const unsigned char guid[RK_GUID_LEN], bool take,
+    uint32_t *first_out, struct rk_err *err)
+{
+	enum rk_status status;
+
+	do {
+		struct index_txn txn;
+
+		status =
+		    take ? index_write_begin(index, &txn, err) : index_read_begin(index, &txn, err);
+		if (status != RK_OK)
+			break;
+		status = recent_run(txn.kv, guid, take, first_out, err);
+		if (status == RK_OK && take)
+			status = index_txn_commit(&txn, false, err);
+		index_txn_end(&txn);
+	} while (status == RK_AGAIN);
 	return status;
 }

@@ -4,7 +4,7 @@
  * index is dropped once and built from an empty state; when that doesn't help either, the mailbox
  * answers RK_CORRUPT.
  */
-#include "storage/mailbox/mailbox.h"
+#include "storage/mailbox/mailbox_impl.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,24 +17,11 @@
 #include "lib/base/log.h"
 #include "lib/base/str.h"
 #include "lib/base/stream.h"
-#include "storage/mailbox/box.h"
 
 #define SYNC_TRIES 16
 #define SIZES_BATCH 512
 #define RESERVE_ATTR "modseq-reserve"
 #define RESERVE_STEP 1000000u
-
-struct mailbox {
-	struct box box;
-	struct rk_account *account;
-	struct index *index;
-	char *name;
-	unsigned char guid[RK_GUID_LEN];
-	bool known;       /* guid is set */
-	uint64_t reserve; /* high-water mark of MODSEQ beside the truth */
-	bool reserve_read;
-	bool reserve_none; /* the driver has no place for it */
-};
 
 enum rk_status
 mailbox_open(const struct rk_driver *driver, struct rk_account *account, struct index *index,

@@ -76,10 +76,14 @@ struct mailbox_copied {
 	const uint32_t *to;
 	size_t n;
 };
-/* `to` may be a second handle on the same mailbox. All of those that are there, or none. */
-RK_MUST_CHECK enum rk_status mailbox_copy(struct mailbox *mb, const struct uidset *uids,
-    struct mailbox *to, bool move, struct rk_arena *mem, struct mailbox_copied *out,
-    struct rk_err *err);
+struct mailbox_copy {
+	const struct uidset *uids;
+	struct mailbox *to; /* may be a second handle on the same mailbox */
+	bool move;
+};
+/* All of those that are there, or none. */
+RK_MUST_CHECK enum rk_status mailbox_copy(struct mailbox *mb, const struct mailbox_copy *what,
+    struct rk_arena *mem, struct mailbox_copied *out, struct rk_err *err);
 
 /* Removes the messages of `uids` that have \Deleted (of all, when uids is NULL). */
 RK_MUST_CHECK enum rk_status mailbox_expunge(

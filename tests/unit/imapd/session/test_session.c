@@ -59,7 +59,7 @@ START_TEST(what_needs_no_mailbox)
 		{ "DONE\r\n", "f OK IDLE completed\r\n" },
 		{ "g FETCH 1 FLAGS\r\n", "g BAD Select a mailbox first\r\n" },
 		{ "h CHECK\r\n", "h BAD Select a mailbox first\r\n" },
-		{ "i STORE 1 FLAGS (\\Seen)\r\n", "i BAD Unknown command\r\n" },
+		{ "i STORE 1 FLAGS (\\Seen)\r\n", "i BAD Select a mailbox first\r\n" },
 		{ "j UID NOOP\r\n", "j BAD Unknown command\r\n" },
 		{ "k SELECT nowhere\r\n",
 		    "k NO [NONEXISTENT] There is no such mailbox or message\r\n" },

@@ -242,6 +242,7 @@ START_TEST(the_hub_is_told_and_tells)
 	say(&h, "a NOOP\r\n");
 	hear(&h, "a OK NOOP completed\r\n");
 	fake_msg_add(box, 0, "n\r\n\r\n");
+	notice.modseq++; /* more than our index knows */
 	hub_tell(&notice);
 	usleep(50000);
 	say(&h, "b NAMESPACE\r\n");
