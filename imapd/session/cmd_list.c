@@ -12,7 +12,8 @@
 struct line {
 	const char *name;
 	uint32_t attrs; /* enum list_attr bits */
-	bool child;     /* a name below it is subscribed */
+	const char *uses;
+	bool child; /* a name below it is subscribed */
 };
 
 struct list_run {
@@ -115,15 +116,17 @@ rows_find(struct session *s, const struct cmd_list *list, bool subscribed, struc
 		.patterns = list->patterns,
 		.npatterns = list->npatterns,
 		.subscribed = subscribed,
+		.uses = ((list->select & LIST_SEL_SPECIAL_USE) |
+			    (list->ret & LIST_RET_SPECIAL_USE)) != 0,
 	};
 
 	return account_list(s->at.account, &query, s->run.mem, out, err);
 }
 
 static void
-line_add(struct list_run *run, const char *name, uint32_t attrs, bool child)
+line_add(struct list_run *run, const struct list_row *row, bool child)
 {
-	run->lines[run->n++] = (struct line){ name, attrs, child };
+	run->lines[run->n++] = (struct line){ row->name, row->attrs, row->uses, child };
 }
 
 static enum rk_status
@@ -137,7 +140,7 @@ lines_plain(struct session *s, const struct cmd_list *list, bool subscribed, str
 		return status;
 	run->lines = rk_arena_array(s->run.mem, rows.n, sizeof(*run->lines));
 	for (size_t i = 0; i < rows.n; i++)
-		line_add(run, rows.rows[i].name, rows.rows[i].attrs, false);
+		line_add(run, &rows.rows[i], false);
 	return RK_OK;
 }
 
@@ -170,7 +173,7 @@ lines_recursive(
 		struct level *level = level_of(&levels, rows.rows[i].name);
 
 		if ((rows.rows[i].attrs & LIST_SUBSCRIBED) != 0 || (level != NULL && level->hidden))
-			line_add(run, rows.rows[i].name, rows.rows[i].attrs, level != NULL);
+			line_add(run, &rows.rows[i], level != NULL);
 		if (level != NULL)
 			level->hidden = false; /* spoken for */
 	}
@@ -180,14 +183,15 @@ lines_recursive(
 		if ((subscribed.rows[i].attrs & LIST_NONEXISTENT) == 0 ||
 		    !matches(patterns, list->npatterns, subscribed.rows[i].name))
 			continue;
-		line_add(run, subscribed.rows[i].name, subscribed.rows[i].attrs, level != NULL);
+		line_add(run, &subscribed.rows[i], level != NULL);
 		if (level != NULL)
 			level->hidden = false;
 	}
 	for (size_t i = 0; i < levels.n; i++) {
 		if (levels.list[i].hidden &&
 		    matches(patterns, list->npatterns, levels.list[i].name))
-			line_add(run, levels.list[i].name, LIST_NONEXISTENT, true);
+			line_add(run,
+			    &(struct list_row){ levels.list[i].name, LIST_NONEXISTENT, "" }, true);
 	}
 	return RK_OK;
 }
@@ -265,6 +269,7 @@ list_step(struct session *s, struct command *c)
 		resp_list(out_buf(s->out), &(struct resp_list){
 					       .name = str_from(line->name),
 					       .attrs = list_resp_attrs(line->attrs & told),
+					       .special_use = line->uses,
 					       .separator = '/',
 					       .lsub = run->lsub,
 					       .utf8 = s->rev2,
@@ -300,6 +305,18 @@ patterns_drop_empty(struct cmd_list *list)
 	list->npatterns = n;
 }
 
+static void
+lines_keep_special(struct list_run *run)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < run->n; i++) {
+		if (run->lines[i].uses[0] != '\0')
+			run->lines[n++] = run->lines[i];
+	}
+	run->n = n;
+}
+
 enum cmd_step
 cmd_list(struct session *s, struct command *c)
 {
@@ -309,8 +326,6 @@ cmd_list(struct session *s, struct command *c)
 	enum rk_status status;
 	struct rk_err err;
 
-	if ((list->select & LIST_SEL_SPECIAL_USE) != 0 || (list->ret & LIST_RET_SPECIAL_USE) != 0)
-		return reply_bad(s, "SPECIAL-USE is not offered");
 	/* A pattern that no name can match is none to complain about. */
 	if (c->bad_name)
 		return reply_ok(s, NULL, "LIST completed");
@@ -321,10 +336,13 @@ cmd_list(struct session *s, struct command *c)
 		return reply_ok(s, NULL, "LIST completed");
 	}
 	patterns_drop_empty(list);
+	/* RECURSIVEMATCH looks at all names, the special ones are picked from what it found. */
 	if ((list->select & LIST_SEL_RECURSIVEMATCH) != 0)
 		status = lines_recursive(s, list, run, &err);
 	else
 		status = lines_plain(s, list, subscribed, run, &err);
+	if (status == RK_OK && (list->select & LIST_SEL_SPECIAL_USE) != 0)
+		lines_keep_special(run);
 	return list_begin(s, c, run, status, &err);
 }
 

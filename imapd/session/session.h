@@ -18,7 +18,7 @@
  */
 #define SESSION_CAPABILITIES                                                                       \
 	"IMAP4rev1 LITERAL- ID ENABLE IDLE NAMESPACE UNSELECT CHILDREN LIST-EXTENDED LIST-STATUS " \
-	"STATUS=SIZE UIDPLUS MOVE MULTIAPPEND"
+	"STATUS=SIZE UIDPLUS MOVE MULTIAPPEND SPECIAL-USE CREATE-SPECIAL-USE"
 
 struct session_limits {
 	struct reader_limits reader;

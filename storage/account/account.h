@@ -47,6 +47,7 @@ struct list_query {
 	const struct str *patterns;
 	size_t npatterns;
 	bool subscribed; /* only subscribed names (also ones that are gone: \NonExistent) */
+	bool uses;       /* list_row.uses is wanted */
 };
 enum list_attr {
 	LIST_NOSELECT = 1u << 0,
@@ -60,8 +61,9 @@ enum list_attr {
 };
 struct list_row {
 	const char *name;
-	uint32_t attrs;   /* enum list_attr bits */
-	const char *uses; /* special uses as stored: "\\Sent \\Drafts"; "": none */
+	uint32_t attrs; /* enum list_attr bits */
+	const char
+	    *uses; /* special uses as stored: "\\Sent \\Drafts"; "": none, or not asked for */
 };
 struct list_result {
 	struct list_row *rows; /* INBOX first, then by name */

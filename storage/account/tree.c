@@ -206,6 +206,42 @@ subscribed_read(struct account *account, struct rk_arena *mem, struct tree *t, s
 	return RK_OK;
 }
 
+/* A use that is no word of ours could forge a response. */
+static const char *
+uses_checked(struct rk_blob value, struct rk_arena *mem)
+{
+	const char *text = value.data;
+
+	for (size_t i = 0; i < value.len; i++) {
+		bool good = text[i] == '\\' || text[i] == ' ' ||
+		            (text[i] >= 'a' && text[i] <= 'z') ||
+		            (text[i] >= 'A' && text[i] <= 'Z');
+
+		if (!good || value.len > 255)
+			return "";
+	}
+	return rk_arena_dup(mem, text, value.len);
+}
+
+static enum rk_status
+uses_read(struct account *account, struct rk_arena *mem, struct tree *t, struct rk_err *err)
+{
+	struct rk_attr_at at = { .scope = RK_ATTR_MAILBOX };
+	struct rk_attr_list list = { 0 };
+	enum rk_status status =
+	    account->driver->attr_list(account->store, &at, RK_ATTR_SPECIAL_USE, mem, &list, err);
+
+	if (status != RK_OK)
+		return status == RK_UNSUPPORTED || status == RK_NOTFOUND ? RK_OK : status;
+	for (size_t i = 0; i < list.n; i++) {
+		struct list_row *row = tree_find(t, list.attrs[i].box);
+
+		if (row != NULL && strcmp(list.attrs[i].name, RK_ATTR_SPECIAL_USE) == 0)
+			row->uses = uses_checked(list.attrs[i].value, mem);
+	}
+	return RK_OK;
+}
+
 static bool
 matches(struct match *const *patterns, size_t n, const char *name)
 {
@@ -237,6 +273,8 @@ account_list(struct account *account, const struct list_query *query, struct rk_
 	enum rk_status status = tree_read(account, mem, &tree, err);
 
 	memset(out, 0, sizeof(*out));
+	if (status == RK_OK && query->uses)
+		status = uses_read(account, mem, &tree, err);
 	if (status == RK_OK) {
 		struct rk_err why = { 0 };
 

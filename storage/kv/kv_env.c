@@ -18,7 +18,7 @@
 
 #include "lib/base/bug.h"
 #include "lib/base/file.h"
-#include "storage/kv/crc32c.h"
+#include "lib/base/crc32c.h"
 
 #define READERS_MAX 512
 #define META_MAGIC 0xbeefc0deu

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "lib/base/bug.h"
-#include "storage/kv/crc32c.h"
+#include "lib/base/crc32c.h"
 #include "storage/kv/kv_impl.h"
 
 #define KEY_MAX 255

@@ -20,6 +20,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (maildir_name_parse(str_of(text, size), &file) &&
 	    (file.base.n == 0 || file.base.n > size || (file.flags & ~RK_FLAGS_ALL) != 0))
 		abort();
+	if (maildir_name_parse(str_of(text, size), &file)) {
+		struct maildir_name changed;
+		uint32_t flags = (uint32_t)size & RK_FLAGS_ALL;
+
+		again = maildir_file_name(str_of(text, size), flags, size, mem);
+		/* The same message with just these flags, unless the name is too long now. */
+		if (maildir_name_parse(str_from(again), &changed) &&
+		    (!str_eq(changed.base, file.base) || changed.flags != flags ||
+			changed.keywords.bits[0] != (size & ((1u << LETTERS) - 1))))
+			abort();
+	}
 	for (const char *separator = "/."; *separator != '\0'; separator++) {
 		/* V14: one directory, one name, and back. */
 		if (maildir_name_of(text, *separator, mem, &name) &&

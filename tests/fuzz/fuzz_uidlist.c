@@ -3,7 +3,8 @@
 #include <stdlib.h>
 
 #include "lib/base/arena.h"
-#include "storage/drivers/maildir/maildir_impl.h"
+#include "storage/drivers/maildir/attrs.h"
+#include "storage/drivers/maildir/subscriptions.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -27,6 +28,35 @@ list_check(const struct uidlist *list)
 		abort();
 }
 
+/* Behind a sum that is right everything may stand; what is read is written back the same. */
+static void
+attrs_check(struct str bytes, struct rk_arena *mem)
+{
+	struct buf body = { .data = (char *)bytes.p, .len = bytes.n }, sealed = BUF_INIT;
+	struct buf again = BUF_INIT;
+	struct attrs attrs;
+
+	if (attrs_parse(bytes, mem, &attrs) && attrs.n == 0 && bytes.n > 31)
+		abort();
+	attrs_seal(&body, &sealed);
+	if (attrs_parse(str_of(sealed.data, sealed.len), mem, &attrs)) {
+		for (size_t i = 0; i < attrs.n; i++) {
+			const struct attr *a = &attrs.list[i];
+
+			if (a->name.n == 0 || a->name.n > RK_ATTR_NAME_MAX ||
+			    a->value.n > RK_ATTR_VALUE_MAX)
+				abort();
+			attrs_write(&again, a);
+		}
+		buf_empty(&sealed);
+		attrs_seal(&again, &sealed);
+		if (!attrs_parse(str_of(sealed.data, sealed.len), mem, &attrs))
+			abort();
+	}
+	buf_clear(&sealed);
+	buf_clear(&again);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -38,6 +68,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uidlist_parse(bytes, mem, &list);
 	list_check(&list);
 	keywords_parse(bytes, mem, table);
+	(void)keywords_letters(table, &(struct rk_words){ (const char *const[]){ "a", "b" }, 2 });
+	attrs_check(bytes, mem);
 	for (size_t i = 0; i < subscriptions_parse(bytes, '/', mem, &names); i++) {
 		if (names[i][0] == '\0')
 			abort();

@@ -132,23 +132,19 @@ maildir_account_close(struct rk_account *account)
 	free(account);
 }
 
-static enum rk_status
-maildir_box_open(
-    struct rk_account *account, const char *name, struct rk_box **out, struct rk_err *err)
+enum rk_status
+maildir_box_dir(struct rk_account *account, const char *name, int *dir_out, struct rk_err *err)
 {
 	struct rk_arena *mem = arena_new();
-	struct rk_box *box;
-	struct stat st, own;
 	const char *path;
 	enum rk_status status;
-	int dir;
 
 	status = maildir_dir_of(name, account->separator, mem, &path, err);
 	if (status == RK_OK)
-		status = file_open_dir(account->root, path, &dir, err);
+		status = file_open_dir(account->root, path, dir_out, err);
 	if (status == RK_NOTFOUND)
 		status = maildir_dir_raw(name, account->separator, mem, &path, err) == RK_OK
-		             ? file_open_dir(account->root, path, &dir, err)
+		             ? file_open_dir(account->root, path, dir_out, err)
 		             : RK_NOTFOUND;
 	arena_free(mem);
 	if (status == RK_INVALID)
@@ -157,6 +153,18 @@ maildir_box_open(
 	 */
 	if (status == RK_DENIED)
 		status = rk_fail_plain(err, RK_NOTFOUND, "%s is not a plain directory", name);
+	return status;
+}
+
+static enum rk_status
+maildir_box_open(
+    struct rk_account *account, const char *name, struct rk_box **out, struct rk_err *err)
+{
+	struct rk_box *box;
+	struct stat st, own;
+	int dir;
+	enum rk_status status = maildir_box_dir(account, name, &dir, err);
+
 	if (status != RK_OK)
 		return status;
 	if (fstat(dir, &own) < 0 || fstatat(dir, "cur", &st, AT_SYMLINK_NOFOLLOW) < 0 ||
@@ -193,6 +201,9 @@ const struct rk_driver rookery_driver = {
 	.account_close = maildir_account_close,
 	.account_paths = maildir_account_paths,
 	.list = maildir_list,
+	.box_create = maildir_box_create,
+	.box_delete = maildir_box_delete,
+	.box_rename = maildir_box_rename,
 	.box_open = maildir_box_open,
 	.box_close = maildir_box_close,
 	.sync = maildir_sync,
@@ -203,5 +214,6 @@ const struct rk_driver rookery_driver = {
 	.expunge = maildir_expunge,
 	.watch = maildir_watch,
 	.attr_get = maildir_attr_get,
+	.attr_set = maildir_attr_set,
 	.attr_list = maildir_attr_list,
 };

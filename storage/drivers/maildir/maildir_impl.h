@@ -135,6 +135,9 @@ void keywords_parse(struct str bytes, struct rk_arena *mem, const char *table[LE
 RK_MUST_CHECK enum rk_status keywords_read(struct rk_box *box, struct rk_arena *mem,
     const char *table[LETTERS], struct stat *st_out, struct rk_err *err);
 
+#define KEYWORDS_FILE "dovecot-keywords"
+/* Whether the table has the name; ASCII case ignored. */
+bool keywords_taken(const char *const table[LETTERS], struct str name);
 /* Letters (bit 0 is `a`) of the names that the mailbox has. */
 uint64_t keywords_letters(const char *const table[LETTERS], const struct rk_words *words);
 /* Letters of all of them; missing ones are added to the file. uidlist_lock is held. RK_LIMIT. */
@@ -146,6 +149,15 @@ RK_MUST_CHECK enum rk_status keywords_assign(struct rk_box *box, const struct rk
 /* "cur/NAME" or "new/NAME" as sync.c made it, with a NUL, in `mem`. RK_CORRUPT. */
 RK_MUST_CHECK enum rk_status locator_path(
     struct rk_blob locator, struct rk_arena *mem, const char **path_out, struct rk_err *err);
+
+/* --- driver.c --- */
+
+/* Directory of a mailbox, in whichever spelling; the caller's. RK_NOTFOUND. */
+RK_MUST_CHECK enum rk_status maildir_box_dir(
+    struct rk_account *account, const char *name, int *dir_out, struct rk_err *err);
+
+/* --- boxes.c: removes a directory beneath the root with what is in it, as far as it can. --- */
+void trash_remove(int root, const char *path);
 
 /* --- the operations --- */
 enum rk_status maildir_append(struct rk_box *box, const struct rk_new_msg *msgs, size_t n,
@@ -163,12 +175,14 @@ enum rk_status maildir_sync(struct rk_box *box, struct rk_blob state, struct rk_
 enum rk_status maildir_body_open(
     struct rk_box *box, const struct rk_ref *ref, struct rk_body *out, struct rk_err *err);
 enum rk_status maildir_watch(struct rk_box *box, struct rk_watch *out, struct rk_err *err);
+enum rk_status maildir_box_create(struct rk_account *account, const char *name, struct rk_err *err);
+enum rk_status maildir_box_delete(struct rk_account *account, const char *name, struct rk_err *err);
+enum rk_status maildir_box_rename(
+    struct rk_account *account, const char *from, const char *to, struct rk_err *err);
+enum rk_status maildir_attr_set(struct rk_account *account, const struct rk_attr_at *at,
+    const char *name, const struct rk_blob *value, struct rk_err *err);
 enum rk_status maildir_attr_get(struct rk_account *account, const struct rk_attr_at *at,
     const char *name, struct rk_arena *mem, struct rk_blob *value_out, struct rk_err *err);
 enum rk_status maildir_attr_list(struct rk_account *account, const struct rk_attr_at *at,
     const char *prefix, struct rk_arena *mem, struct rk_attr_list *out, struct rk_err *err);
-/* Lines of `subscriptions` (version 1 and 2) as mailbox names, in `mem`. */
-size_t subscriptions_parse(
-    struct str bytes, char separator, struct rk_arena *mem, const char ***names_out);
-
 #endif

@@ -1,4 +1,4 @@
-#include "storage/drivers/maildir/maildir_impl.h"
+#include "storage/drivers/maildir/subscriptions.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -6,6 +6,9 @@
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/base/file.h"
+#include "storage/drivers/maildir/dotlock.h"
+
+#define NAME "subscriptions"
 
 #define V2_HEAD "V\t2\n\n"
 
@@ -70,16 +73,14 @@ subscriptions_parse(struct str bytes, char separator, struct rk_arena *mem, cons
 }
 
 static enum rk_status
-subscriptions_read(struct rk_account *account, struct rk_arena *mem, const char ***names_out,
-    size_t *n_out, struct rk_err *err)
+file_bytes(struct rk_account *account, struct rk_arena *mem, struct str *out, struct rk_err *err)
 {
 	struct rk_blob blob;
 	enum rk_status status;
 	int fd;
 
-	*n_out = 0;
-	*names_out = NULL;
-	status = file_open_regular(account->root, "subscriptions", O_RDONLY, &fd, NULL, err);
+	*out = str_of("", 0);
+	status = file_open_regular(account->root, NAME, O_RDONLY, &fd, NULL, err);
 	if (status == RK_NOTFOUND)
 		return RK_OK;
 	if (status != RK_OK)
@@ -87,62 +88,149 @@ subscriptions_read(struct rk_account *account, struct rk_arena *mem, const char 
 	status = file_read(fd, SUBSCRIPTIONS_MAX, mem, &blob, err);
 	close(fd);
 	if (status == RK_OK)
-		*n_out = subscriptions_parse(
-		    str_of(blob.data, blob.len), account->separator, mem, names_out);
+		*out = str_of(blob.data, blob.len);
 	return status;
 }
 
-/* This version keeps no other attributes: whatever else is asked for is not there. */
-static bool
-is_subscribed_of(const struct rk_attr_at *at, const char *name)
+enum rk_status
+subscriptions_read(struct rk_account *account, struct rk_arena *mem, const char ***names_out,
+    size_t *n_out, struct rk_err *err)
 {
-	return at->scope == RK_ATTR_MAILBOX && strcmp(name, RK_ATTR_SUBSCRIBED) == 0;
+	struct str bytes;
+	enum rk_status status = file_bytes(account, mem, &bytes, err);
+
+	*n_out = 0;
+	*names_out = NULL;
+	if (status == RK_OK && bytes.n > 0)
+		*n_out = subscriptions_parse(bytes, account->separator, mem, names_out);
+	return status;
 }
 
 enum rk_status
-maildir_attr_get(struct rk_account *account, const struct rk_attr_at *at, const char *name,
-    struct rk_arena *mem, struct rk_blob *value_out, struct rk_err *err)
+subscriptions_get(
+    struct rk_account *account, const char *name, struct rk_blob *value_out, struct rk_err *err)
 {
+	struct rk_arena *mem = arena_new();
 	const char **names;
-	enum rk_status status;
 	size_t n;
+	bool found = false;
+	enum rk_status status = subscriptions_read(account, mem, &names, &n, err);
 
-	if (!is_subscribed_of(at, name) || at->box == NULL)
-		return rk_fail_plain(err, RK_NOTFOUND, "no attribute %s", name);
-	status = subscriptions_read(account, mem, &names, &n, err);
+	for (size_t i = 0; status == RK_OK && i < n && !found; i++)
+		found = strcmp(names[i], name) == 0;
+	arena_free(mem);
+	if (status == RK_OK && !found)
+		return rk_fail_plain(err, RK_NOTFOUND, "%s is not subscribed", name);
+	*value_out = (struct rk_blob){ "1", 1 };
+	return status;
+}
+
+/* --- writing --- */
+
+/* The directory name's parts as a line; the reverse of line_to_dir. */
+static enum rk_status
+line_of(struct rk_account *account, const char *name, bool v2, struct buf *out, struct rk_err *err)
+{
+	struct rk_arena *mem = arena_new();
+	const char *dir;
+	enum rk_status status = maildir_dir_of(name, account->separator, mem, &dir, err);
+
+	if (status == RK_OK && strcmp(name, "INBOX") == 0) {
+		buf_adds(out, name);
+	} else if (status == RK_OK) {
+		for (const char *p = dir + 1; *p != '\0'; p++)
+			buf_addc(out, *p == '.' && v2 ? '\t' : *p);
+	}
+	buf_addc(out, '\n');
+	arena_free(mem);
+	return status;
+}
+
+/* All lines but the one of `name`; lines that mean nothing to us stay as they are. */
+static void
+lines_keep(struct rk_account *account, struct str bytes, bool v2, const char *name, struct buf *out)
+{
+	struct rk_arena *mem = arena_new();
+	struct str line;
+
+	while (str_split(&bytes, '\n', &line)) {
+		struct buf one = BUF_INIT;
+		const char **names;
+		bool same;
+
+		if (v2)
+			buf_adds(&one, V2_HEAD);
+		buf_add(&one, line.p, line.n);
+		buf_addc(&one, '\n');
+		arena_reset(mem);
+		same = subscriptions_parse(
+			   str_of(one.data, one.len), account->separator, mem, &names) == 1 &&
+		       strcmp(names[0], name) == 0;
+		buf_clear(&one);
+		if (same)
+			continue;
+		buf_add(out, line.p, line.n);
+		buf_addc(out, '\n');
+	}
+	arena_free(mem);
+}
+
+static enum rk_status
+set_locked(struct rk_account *account, const char *name, bool subscribed, struct rk_arena *mem,
+    struct rk_err *err)
+{
+	struct buf out = BUF_INIT;
+	struct str bytes;
+	struct stat st;
+	bool v2;
+	enum rk_status status = file_bytes(account, mem, &bytes, err);
+
 	if (status != RK_OK)
 		return status;
-	for (size_t i = 0; i < n; i++) {
-		if (strcmp(names[i], at->box) == 0) {
-			*value_out = (struct rk_blob){ "1", 1 };
-			return RK_OK;
-		}
+	if (fstat(account->root, &st) < 0)
+		return rk_fail(err, RK_TEMP, "stat %s", account->root_path);
+	v2 = bytes.n == 0 || str_starts(bytes, V2_HEAD);
+	if (v2) {
+		buf_adds(&out, V2_HEAD);
+		if (bytes.n > 0)
+			bytes = str_of(bytes.p + strlen(V2_HEAD), bytes.n - strlen(V2_HEAD));
 	}
-	return rk_fail_plain(err, RK_NOTFOUND, "%s is not subscribed", at->box);
+	lines_keep(account, bytes, v2, name, &out);
+	if (subscribed)
+		status = line_of(account, name, v2, &out, err);
+	if (status == RK_OK && out.len > SUBSCRIPTIONS_MAX)
+		status = rk_fail_plain(err, RK_LIMIT, "too many subscriptions");
+	if (status == RK_OK)
+		status =
+		    file_replace(account->root, NAME, out.data, out.len, st.st_mode & 0666, err);
+	buf_clear(&out);
+	return status;
 }
 
 enum rk_status
-maildir_attr_list(struct rk_account *account, const struct rk_attr_at *at, const char *prefix,
-    struct rk_arena *mem, struct rk_attr_list *out, struct rk_err *err)
+subscriptions_set(struct rk_account *account, const char *name, bool subscribed, struct rk_err *err)
 {
-	struct rk_attr *attrs;
+	struct rk_arena *mem;
+	struct dotlock lock;
 	const char **names;
-	enum rk_status status;
+	bool is = false;
 	size_t n;
+	enum rk_status status;
 
-	*out = (struct rk_attr_list){ 0 };
-	if (at->scope != RK_ATTR_MAILBOX ||
-	    strncmp(RK_ATTR_SUBSCRIBED, prefix, strlen(prefix)) != 0)
-		return RK_OK;
-	status = subscriptions_read(account, mem, &names, &n, err);
-	if (status != RK_OK)
-		return status;
-	attrs = rk_arena_array(mem, n + 1, sizeof(*attrs));
-	for (size_t i = 0; i < n; i++) {
-		if (at->box == NULL || strcmp(at->box, names[i]) == 0)
-			attrs[out->n++] =
-			    (struct rk_attr){ RK_ATTR_SUBSCRIBED, names[i], { "1", 1 } };
+	if (account->readonly)
+		return rk_fail_plain(err, RK_DENIED, "the store is read-only");
+	mem = arena_new();
+	status = dotlock_take(&lock, account->root, NAME ".lock", account->lock_timeout_ms, err);
+	if (status == RK_OK) {
+		status = subscriptions_read(account, mem, &names, &n, err);
+		for (size_t i = 0; status == RK_OK && i < n; i++)
+			is = is || strcmp(names[i], name) == 0;
+		if (status == RK_OK && subscribed && n >= MAILBOXES_MAX)
+			status = rk_fail_plain(err, RK_LIMIT, "too many subscriptions");
+		if (status == RK_OK && is != subscribed)
+			status = set_locked(account, name, subscribed, mem, err);
+		dotlock_drop(&lock);
 	}
-	out->attrs = attrs;
-	return RK_OK;
+	arena_free(mem);
+	return status;
 }

@@ -184,7 +184,7 @@ START_TEST(list_in_its_forms)
 		    "f OK LIST completed\r\n" },
 		{ "g LIST \"\" Veg RETURN (STATUS (MESSAGES))\r\n",
 		    "* LIST (\\Noselect \\HasChildren) \"/\" Veg\r\ng OK LIST completed\r\n" },
-		{ "h LIST (SPECIAL-USE) \"\" *\r\n", "h BAD SPECIAL-USE is not offered\r\n" },
+		{ "h LIST (SPECIAL-USE) \"\" *\r\n", "h OK LIST completed\r\n" },
 		{ "i LIST \"\" &bad\r\n", "i OK LIST completed\r\n" },
 		{ "j LSUB \"\" *\r\n",
 		    "* LSUB () \"/\" Fruit/Apple\r\n* LSUB (\\Noselect) \"/\" Gone/Away\r\n"

@@ -231,7 +231,10 @@ static char *
 listed(struct account *account, const char *reference, const char *pattern, bool subscribed)
 {
 	struct str patterns[1] = { str_from(pattern) };
-	struct list_query query = { str_from(reference), patterns, 1, subscribed };
+	struct list_query query = { .reference = str_from(reference),
+		.patterns = patterns,
+		.npatterns = 1,
+		.subscribed = subscribed };
 	struct list_result result;
 	static const char letters[] = "sim-cnxS"; /* in the order of enum list_attr */
 	char *out = rk_arena_printf(mem, "%s", "");

@@ -4,6 +4,7 @@
 
 #include "lib/base/arena.h"
 #include "storage/drivers/maildir/maildir_impl.h"
+#include "storage/drivers/maildir/subscriptions.h"
 
 START_TEST(file_names_say_flags_and_sizes)
 {

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "storage/kv/crc32c.h"
+#include "lib/base/crc32c.h"
 
 /* RFC 3720 appendix B.4, and the usual check string. */
 START_TEST(known_values)

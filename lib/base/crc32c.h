@@ -1,6 +1,6 @@
 /* CRC32C (Castagnoli), as RFC 3720 has it: the check under every stored value. */
-#ifndef KV_CRC32C_H
-#define KV_CRC32C_H
+#ifndef BASE_CRC32C_H
+#define BASE_CRC32C_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "storage/kv/crc32c.h"
+#include "lib/base/crc32c.h"
 
 #include <stdbool.h>
 #include <string.h>
