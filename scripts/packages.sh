@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 BUILD_PACKAGES="gcc make autoconf automake libtool pkg-config libc6-dev linux-libc-dev libssl-dev \
-liblmdb-dev libgsasl-dev libcrypt-dev libargon2-dev libconfuse-dev libevent-dev libseccomp-dev"
+liblmdb-dev libgsasl-dev libcrypt-dev libargon2-dev libconfuse-dev libevent-dev libseccomp-dev libutf8proc-dev"
 DEMO_PACKAGES="openssl"
 CHECK_PACKAGES="check clang clang-format libclang-rt-14-dev llvm-14 universal-ctags python3 \
 python3-pytest python3-pexpect curl mutt isync dovecot-imapd strace openssl procps util-linux \

@@ -18,7 +18,8 @@
  */
 #define SESSION_CAPABILITIES                                                                       \
 	"IMAP4rev1 LITERAL- ID ENABLE IDLE NAMESPACE UNSELECT CHILDREN LIST-EXTENDED LIST-STATUS " \
-	"STATUS=SIZE UIDPLUS MOVE MULTIAPPEND SPECIAL-USE CREATE-SPECIAL-USE"
+	"STATUS=SIZE UIDPLUS MOVE MULTIAPPEND SPECIAL-USE CREATE-SPECIAL-USE "                     \
+	"ESEARCH SEARCHRES WITHIN"
 
 struct session_limits {
 	struct reader_limits reader;

@@ -28,6 +28,7 @@ static const struct verb verbs[] = {
 	{ "CLOSE",      ST_SELECTED,     false, false,  parse_nothing, cmd_close },
 	{ "UNSELECT",   ST_SELECTED,     false, false,  parse_nothing, cmd_unselect },
 	{ "FETCH",      ST_SELECTED,     true,  false,  parse_fetch,   cmd_fetch },
+	{ "SEARCH",     ST_SELECTED,     true,  false,  parse_search,  cmd_search },
 	{ "STORE",      ST_SELECTED,     true,  false,  parse_store,   cmd_store },
 	{ "EXPUNGE",    ST_SELECTED,     true,  true,   parse_expunge, cmd_expunge },
 	{ "COPY",       ST_SELECTED,     true,  false,  parse_copy,    cmd_copy },

@@ -36,6 +36,6 @@ const struct verb *verb_find(struct str name, bool uid);
 cmd_fn cmd_capability, cmd_noop, cmd_check, cmd_logout, cmd_enable, cmd_id, cmd_namespace;
 cmd_fn cmd_list, cmd_lsub, cmd_status, cmd_select, cmd_examine, cmd_close, cmd_unselect;
 cmd_fn cmd_fetch, cmd_idle, cmd_store, cmd_expunge, cmd_copy, cmd_move, cmd_append;
-cmd_fn cmd_create, cmd_delete, cmd_rename, cmd_subscribe, cmd_unsubscribe;
+cmd_fn cmd_search, cmd_create, cmd_delete, cmd_rename, cmd_subscribe, cmd_unsubscribe;
 
 #endif

@@ -15,6 +15,7 @@
 
 #include "imapd/session/session_profile.h"
 #include "imapd/session/session.h"
+#include "lib/mime/charset.h"
 #include "lib/base/arena.h"
 #include "lib/ipc/service.h"
 
@@ -140,6 +141,12 @@ prepare(const struct worker_start *start, struct account **account, struct rk_er
 	if (status == RK_OK)
 		status = account_open(start->conf, &spec, account, err);
 	return status;
+}
+
+void
+worker_preload(void)
+{
+	charset_preload();
 }
 
 _Noreturn void

@@ -20,6 +20,9 @@ struct worker_start {
 	const char *index_dir; /* made by the spawner, owned by the user */
 };
 
+/* What must be there before any worker locks itself down, once (spawner): charsets. */
+void worker_preload(void);
+
 /*
  * Called in the child right after fork, with every other descriptor but the log closed: becomes the
  * user, locks itself down, opens the account, answers the login (tagged OK, or NO with a code) and

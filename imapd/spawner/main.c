@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/base/bug.h"
+#include "imapd/session/worker.h"
 #include "lib/base/log.h"
 #include "storage/account/account.h"
 
@@ -209,6 +210,7 @@ spawner_open(struct spawner *s, struct rk_err *err)
 	status = conf_from_fd(s->service.conf_fd, &s->conf, err);
 	if (status == RK_OK)
 		status = registry_load(s->conf, err);
+	worker_preload();
 	if (status == RK_OK)
 		status = tables_make(s, err);
 	if (status == RK_OK)
