@@ -32,10 +32,20 @@ def wait_for(what, seconds=10.0, step=0.02):
         time.sleep(step)
 
 
+PORTS = set()
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """One that nothing listens on, and that was not given to this process before: the kernel gives a port
+    again as soon as its socket is closed."""
+    for _ in range(1000):
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        if port not in PORTS:
+            PORTS.add(port)
+            return port
+    raise OSError("no free port")
 
 
 class Client:

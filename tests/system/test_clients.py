@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from imapclient_strict import Strict
 from rookery import ROOT, Client, crlf, free_port, make_certificate, wait_for
 
 MESSAGES = [
@@ -213,6 +214,149 @@ SyncState *
     assert got == sorted(MESSAGES)
 
 
+def tuid_free(data):
+    """Without the line that mbsync puts into a message while it copies it."""
+    return re.sub(rb"X-TUID: .*\r?\n", b"", data).replace(b"\r\n", b"\n")
+
+
+def mbsync_config(server, near):
+    return f"""
+IMAPStore far
+Host 127.0.0.1
+Port {server.imap}
+User user1
+Pass pass
+SSLType None
+AuthMechs LOGIN
+
+MaildirStore near
+Path {near}/
+Inbox {near}/INBOX
+SubFolders Verbatim
+
+Channel all
+Far :far:
+Near :near:
+Patterns *
+Create Both
+Expunge Both
+Sync All
+SyncState *
+"""
+
+
+class Mirror:
+    """A mailbox tree that mbsync keeps the same as the server's."""
+
+    def __init__(self, server, tmp_path):
+        self.near, self.config, self.home = tmp_path / "near", tmp_path / "mbsyncrc", tmp_path
+        self.near.mkdir()
+        self.config.write_text(mbsync_config(server, self.near))
+
+    def sync(self):
+        done = subprocess.run(["mbsync", "-c", self.config, "all"], capture_output=True, text=True, timeout=120,
+                              env=dict(os.environ, HOME=str(self.home)))
+        assert done.returncode == 0, done.stderr
+
+    def here(self, box="INBOX"):
+        return {tuid_free(f.read_bytes()): "".join(sorted(set(f.name.partition(":2,")[2]) & set("DFRST")))
+                for f in (self.near / box).glob("[cn][ue][rw]/*")}
+
+    @staticmethod
+    def there(c, box="INBOX"):
+        letters = {b"\\Seen": "S", b"\\Flagged": "F", b"\\Answered": "R", b"\\Deleted": "T", b"\\Draft": "D"}
+        if not c.ok(f"SELECT {box}").numbers(b"EXISTS")[0]:
+            return {}
+        got = c.ok("FETCH 1:* (FLAGS BODY.PEEK[])").fetched().values()
+        return {tuid_free(m[b"BODY[]"]): "".join(sorted(letters[f] for f in m[b"FLAGS"] if f in letters)) for m in got}
+
+
+def test_mbsync_two_way(make_server, tmp_path):
+    """200 messages; new ones, flags and expunges on both sides until both sides have the same."""
+    server = make_server()
+    texts = [b"Subject: m%d\nMessage-ID: <%d@example.org>\n\nbody %d \xc3\xa4\n%s" % (i, i, i, b"line\n" * (i % 50))
+             for i in range(230)]
+    for i in range(200):
+        server.deliver("user1", texts[i], name=f"{1000 + i}.M{i}P1.mx", where="cur", flags="S" if i % 2 else "")
+    server.own(server.maildir(), "user1")
+    mirror = Mirror(server, tmp_path)
+    mirror.sync()
+    with Strict(server.imap) as c:
+        c.ok("LOGIN user1 pass")
+        assert mirror.here() == mirror.there(c) and len(mirror.here()) == 200
+        # Near: flags, an expunge, ten new messages, a folder of its own.
+        near = mirror.near / "INBOX/cur"
+        files = sorted(near.iterdir())
+        mine = [tuid_free(f.read_bytes()) for f in files[:20]]
+        for f in files[:20]:
+            f.rename(f.with_name(f.name.partition(":2,")[0] + ":2,FS"))
+        for f in files[20:30]:
+            f.unlink()
+        for i in range(200, 210):
+            (near / f"{i}.near:2,R").write_bytes(texts[i])
+        for sub in ("tmp", "new", "cur"):
+            (mirror.near / "Made here" / sub).mkdir(parents=True)
+        (mirror.near / "Made here/cur/1.near:2,").write_bytes(texts[229])
+        # Far: the same kinds of change to other messages.
+        kept = {tuid_free(f.read_bytes()) for f in files[30:]}
+        c.ok("SELECT INBOX")
+        got = c.ok("FETCH 1:* BODY.PEEK[]").fetched()
+        free = [n for n, m in got.items() if tuid_free(m[b"BODY[]"]) in kept]
+        c.ok("STORE %s +FLAGS.SILENT (\\Answered \\Flagged)" % ",".join(map(str, free[:20])))
+        c.ok("STORE %s +FLAGS.SILENT (\\Deleted)" % ",".join(map(str, free[20:30])))
+        c.ok("EXPUNGE")
+        for i in range(210, 220):
+            data = texts[i].replace(b"\n", b"\r\n")
+            c.ok(b"APPEND INBOX (\\Draft) {%d+}\r\n" % len(data) + data)
+        c.ok("CREATE Made-there")
+        c.ok("UNSELECT")
+        mirror.sync()
+        mirror.sync()
+        near_now, far_now = mirror.here(), mirror.there(c)
+        assert near_now == far_now and len(near_now) == 200 - 10 - 10 + 20
+        assert set(near_now) <= set(texts) and set(texts[200:220]) <= set(near_now)
+        assert all(far_now[t] == "FS" for t in mine) and (mirror.near / "Made-there").is_dir()
+        assert sum("R" in f and "F" in f for f in near_now.values()) == 20
+        assert list(mirror.there(c, '"Made here"')) == [texts[229]]
+
+
+def test_curl_appends_stores_and_searches(make_server, tmp_path):
+    server = make_server()
+    url = f"imap://127.0.0.1:{server.imap}"
+
+    def curl(*args):
+        done = subprocess.run(["curl", "-sS", "-u", "user1:pass", *args], capture_output=True, timeout=60)
+        assert done.returncode == 0, (args, done.stderr)
+        return done.stdout
+
+    data = b"Subject: from curl\r\n\r\n" + b"large body\r\n" * 30000
+    (tmp_path / "mail").write_bytes(data)
+    curl(f"{url}/INBOX", "-T", str(tmp_path / "mail"))
+    assert curl(f"{url}/INBOX;UID=1") == data
+    assert b"\\Flagged" in curl(f"{url}/INBOX", "-X", "STORE 1 +FLAGS (\\Flagged)")
+    assert curl(f"{url}/INBOX?SUBJECT%20curl").strip() == b"* SEARCH 1"
+    curl(url, "-X", "CREATE Box")
+    curl(f"{url}/INBOX", "-X", "MOVE 1 Box")
+    assert curl(f"{url}/Box;UID=1") == data
+
+
+def test_imaplib_writes(make_server):
+    server = make_server()
+    m = imaplib.IMAP4("127.0.0.1", server.imap)
+    m.login("user1", "pass")
+    assert m.create("Box")[0] == "OK" and m.subscribe("Box")[0] == "OK"
+    assert m.append("Box", "(\\Seen)", imaplib.Time2Internaldate(1000000000), b"Subject: x\r\n\r\ny\r\n")[0] == "OK"
+    assert m.select("Box") == ("OK", [b"1"])
+    assert m.search(None, "SUBJECT", "x") == ("OK", [b"1"])
+    assert m.store("1", "+FLAGS", "(\\Deleted $Label)")[0] == "OK"
+    assert m.copy("1", "INBOX")[0] == "OK" and m.expunge() == ("OK", [b"1"])
+    assert m.close()[0] == "OK" and m.delete("Box")[0] == "OK"
+    assert m.select("INBOX") == ("OK", [b"1"])
+    got = m.fetch("1", "(FLAGS INTERNALDATE BODY.PEEK[])")[1]
+    assert got[0][1] == b"Subject: x\r\n\r\ny\r\n" and b"$Label" in got[0][0] and b" 9-Sep-2001" in got[0][0]
+    m.logout()
+
+
 def mutt_reads(served, tmp_path, messages):
     import pexpect
     rc = tmp_path / "muttrc"
@@ -237,3 +381,30 @@ def mutt_reads(served, tmp_path, messages):
 
 def test_mutt_reads_the_inbox(served, tmp_path):
     mutt_reads(served, tmp_path, len(MESSAGES))
+
+
+def test_mutt_deletes_and_flags(make_server, tmp_path):
+    import pexpect
+    server = make_server()
+    for i in range(3):
+        server.deliver("user1", b"Subject: m%d\n\nHello.\n" % i, name=f"{1000 + i}.M{i}P1.mx", where="cur", flags="S")
+    server.own(server.maildir(), "user1")
+    rc = tmp_path / "muttrc"
+    (tmp_path / "Mail").mkdir()
+    rc.write_text("set ssl_starttls=no\nset ssl_force_tls=no\nset header_cache=\nset wait_key=no\nset delete=yes\n"
+                  "set imap_authenticators=login\nset move=no\n")
+    child = pexpect.spawn("mutt", ["-n", "-F", str(rc), "-f", f"imap://user1:pass@127.0.0.1:{server.imap}/INBOX"],
+                          env=dict(os.environ, TERM="vt100", HOME=str(tmp_path), LC_ALL="C.UTF-8"),
+                          dimensions=(40, 120), timeout=20)
+    try:
+        child.expect("Msgs:3")
+        child.send("1\r")
+        child.send("F")
+        child.send("2\r")
+        child.send("d")
+        child.send("q")
+        child.expect(pexpect.EOF)
+    finally:
+        child.close(force=True)
+    left = sorted(f.name for f in (server.maildir() / "cur").iterdir())
+    assert left == ["1000.M0P1.mx:2,FS", "1002.M2P1.mx:2,S"]
