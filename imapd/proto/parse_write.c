@@ -246,8 +246,10 @@ append_message(struct lexer *l, struct append_msg *msg)
 	}
 	if (!lex_message(l, &msg->literal))
 		return "A message is expected";
-	msg->literal.bytes = with_crlf(l, msg->literal.bytes);
-	msg->literal.size = msg->literal.bytes.n;
+	if (msg->literal.fd < 0) {
+		msg->literal.bytes = with_crlf(l, msg->literal.bytes);
+		msg->literal.size = msg->literal.bytes.n;
+	}
 	return NULL;
 }
 

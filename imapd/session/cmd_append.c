@@ -1,7 +1,6 @@
 /* APPEND, of one message or several (RFC 9051 section 6.3.12, RFC 3502). */
 #include "imapd/session/session_impl.h"
 
-#include <errno.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -9,28 +8,30 @@
 #include "imapd/proto/resp_search.h"
 #include "lib/base/file.h"
 
-/* The storage contract takes messages as ranges of a file. */
+/* The storage contract takes messages as ranges of a file; small ones may have come in memory. */
 static enum rk_status
-messages_file(const struct cmd_append *a, struct rk_new_msg *msgs, int *fd_out, struct rk_err *err)
+messages_file(const struct cmd_append *a, struct rk_new_msg *msgs, int *fd, struct rk_err *err)
 {
 	uint64_t at = 0;
 	enum rk_status status = RK_OK;
-	int fd = memfd_create("append", MFD_CLOEXEC);
 
-	if (fd < 0)
-		return rk_fail(err, RK_TEMP, "a file in memory");
 	for (size_t i = 0; i < a->n && status == RK_OK; i++) {
-		const struct str *bytes = &a->msgs[i].literal.bytes;
+		const struct lex_literal *l = &a->msgs[i].literal;
 
-		msgs[i].fd = fd;
+		msgs[i].fd = l->fd;
+		msgs[i].offset = l->offset;
+		msgs[i].size = l->size;
+		if (l->fd >= 0)
+			continue;
+		if (*fd < 0)
+			*fd = memfd_create("append", MFD_CLOEXEC);
+		if (*fd < 0)
+			return rk_fail(err, RK_TEMP, "a file in memory");
+		msgs[i].fd = *fd;
 		msgs[i].offset = at;
-		msgs[i].size = bytes->n;
-		status = file_write(fd, bytes->p, bytes->n, err);
-		at += bytes->n;
+		status = file_write(*fd, l->bytes.p, l->bytes.n, err);
+		at += l->bytes.n;
 	}
-	if (status != RK_OK)
-		close(fd);
-	*fd_out = fd;
 	return status;
 }
 
@@ -56,7 +57,7 @@ cmd_append(struct session *s, struct command *c)
 	enum cmd_step step;
 	struct rk_err err;
 	enum rk_status status;
-	int fd;
+	int fd = -1;
 
 	if (!command_target(s, a->name, &to, &step))
 		return step;
@@ -68,10 +69,10 @@ cmd_append(struct session *s, struct command *c)
 		msgs[i].internal_date = m->has_date ? m->date : (int64_t)time(NULL);
 	}
 	status = messages_file(a, msgs, &fd, &err);
-	if (status == RK_OK) {
+	if (status == RK_OK)
 		status = mailbox_append(to, msgs, a->n, s->run.mem, &uids, &err);
+	if (fd >= 0)
 		close(fd);
-	}
 	if (status == RK_OK)
 		links_mailbox_changed(s, to);
 	mailbox_close(to);

@@ -184,6 +184,7 @@ dispatch_command(struct session *s, struct str bytes)
 	struct lexer l;
 
 	lexer_init(&l, bytes, s->run.mem);
+	lexer_spill(&l, reader_spill(s->in.reader));
 	if (parse_command(&l, c) != PARSE_DONE) {
 		bad(s, c, c->why);
 		return;

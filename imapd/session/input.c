@@ -37,6 +37,7 @@ refuse(struct session *s, enum reader_step step)
 {
 	bool too_big = step == READER_TOO_BIG;
 	bool fatal = reader_fatal(s->in.reader);
+	bool message = too_big && reader_message(s->in.reader);
 
 	if (s->state == ST_IDLE && !fatal) {
 		/* Not a command with a tag, and not DONE whatever it was. */
@@ -44,12 +45,15 @@ refuse(struct session *s, enum reader_step step)
 		idle_line(s, STR_LIT(""));
 		return;
 	}
-	resp_tagged(out_buf(s->out), reader_tag(s->in.reader), RESP_BAD, too_big ? "TOOBIG" : NULL,
-	    too_big ? "The command is too long" : "The command holds bytes that can't be there");
+	resp_tagged(out_buf(s->out), reader_tag(s->in.reader), message ? RESP_NO : RESP_BAD,
+	    too_big ? "TOOBIG" : NULL,
+	    message   ? "The message is too large"
+	    : too_big ? "The command is too long"
+		      : "The command holds bytes that can't be there");
 	reader_next(s->in.reader);
 	if (fatal)
 		session_bye(s, NULL, "The rest of a refused literal can't be read", "bad-literal");
-	else
+	else if (!message)
 		input_bad(s);
 }
 

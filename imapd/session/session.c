@@ -46,6 +46,7 @@ session_limits_read(const struct conf *conf, struct session_limits *out)
 			.literal = (size_t)conf_int(conf, NULL, "imapd.max_literal"),
 			.nonsync = (size_t)conf_int(conf, NULL, "imapd.max_nonsync"),
 			.command = (size_t)conf_int(conf, NULL, "imapd.max_command"),
+			.message = (uint64_t)conf_int(conf, NULL, "imapd.max_message"),
 		},
 		.bad_commands = (uint32_t)conf_int(conf, NULL, "imapd.max_bad_commands"),
 		.idle_ms = conf_int(conf, NULL, "imapd.idle_seconds") * 1000,

@@ -136,6 +136,8 @@ static const struct option imapd_options[] = {
 	INT("max_literal", "131072", 1024, 64 * MIB, "Bytes of a literal that is not a message."),
 	INT("max_nonsync", "4096", 0, 4096, "Bytes of a literal sent without waiting (LITERAL-)."),
 	INT("max_command", "1048576", 8192, 256 * MIB, "Bytes of a whole command with its literals."),
+	INT("max_message", "52428800", 1024, INT64_C(4096) * MIB,
+	    "Bytes of the messages of one APPEND."),
 	INT("max_bad_commands", "20", 1, 100000, "Wrong commands in a row before the session ends."),
 	INT("idle_seconds", "1800", 1, 7 * DAY,
 	    "Silence after which a session ends; RFC 9051 asks for at least 1800."),

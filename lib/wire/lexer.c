@@ -43,6 +43,14 @@ lexer_init(struct lexer *l, struct str command, struct rk_arena *mem)
 	l->end = command.p + command.n;
 	l->mem = mem;
 	l->depth = 0;
+	l->start = command.p;
+	l->spill = NULL;
+}
+
+void
+lexer_spill(struct lexer *l, const struct spill *spill)
+{
+	l->spill = spill;
 }
 
 static bool
@@ -113,19 +121,18 @@ lex_quoted(struct lexer *l, struct str *out)
 	return true;
 }
 
-/* `{n}` or `{n+}` and CRLF, with the n bytes right behind it in the same run (reader.h). */
+/* `{n}` or `{n+}` and CRLF; *p moves behind it. */
 static bool
-lex_octets(struct lexer *l, struct str *out)
+lex_header(const struct lexer *l, const char **at, uint64_t *n)
 {
-	const char *p = l->p, *digits;
-	uint64_t n;
+	const char *p = *at, *digits;
 
 	if (p == l->end || *p != '{')
 		return false;
 	digits = ++p;
 	while (p < l->end && *p >= '0' && *p <= '9')
 		p++;
-	if (!str_u64(str_of(digits, (size_t)(p - digits)), INT64_MAX, &n))
+	if (!str_u64(str_of(digits, (size_t)(p - digits)), INT64_MAX, n))
 		return false;
 	if (p < l->end && *p == '+')
 		p++;
@@ -133,7 +140,20 @@ lex_octets(struct lexer *l, struct str *out)
 		return false;
 	if (p < l->end && *p == '\r')
 		p++;
-	if (p == l->end || *p++ != '\n' || n > (uint64_t)(l->end - p))
+	if (p == l->end || *p++ != '\n')
+		return false;
+	*at = p;
+	return true;
+}
+
+/* The n bytes stand right behind the header in the same run (reader.h). */
+static bool
+lex_octets(struct lexer *l, struct str *out)
+{
+	const char *p = l->p;
+	uint64_t n;
+
+	if (!lex_header(l, &p, &n) || n > (uint64_t)(l->end - p))
 		return false;
 	*out = str_of(p, (size_t)n);
 	l->p = p + n;
@@ -157,6 +177,26 @@ lex_literal(struct lexer *l, struct str *out)
 	return true;
 }
 
+/* The one that begins here, if it is in the file. */
+static bool
+lex_spilled(struct lexer *l, struct lex_literal *out)
+{
+	const struct spilled *found = NULL;
+	const char *p = l->p;
+	uint64_t n;
+
+	if (l->spill != NULL && lex_header(l, &p, &n))
+		found = spill_find(l->spill, (size_t)(p - l->start));
+	if (found == NULL)
+		return false;
+	out->fd = l->spill->fd;
+	out->offset = found->offset;
+	out->size = found->size;
+	out->bytes = str_of("", 0);
+	l->p = p;
+	return true;
+}
+
 bool
 lex_message(struct lexer *l, struct lex_literal *out)
 {
@@ -164,6 +204,8 @@ lex_message(struct lexer *l, struct lex_literal *out)
 
 	*out = (struct lex_literal){ .fd = -1 };
 	out->literal8 = lex_char(l, '~');
+	if (lex_spilled(l, out))
+		return true;
 	if (!(out->literal8 ? lex_octets(l, &out->bytes) : lex_literal(l, &out->bytes))) {
 		l->p = start;
 		return false;

@@ -8,10 +8,11 @@
 
 #include "lib/base/str.h"
 #include "lib/base/uidset.h"
+#include "lib/wire/spill.h"
 
 /*
  * A literal that is taken as a whole: bytes of the command, or a range of the file that the reader
- * put it in (reader_spill).
+ * put it in (reader_spill), with CR LF line ends.
  */
 struct lex_literal {
 	struct str bytes; /* fd -1 */
@@ -26,11 +27,16 @@ struct lexer {
 	const char *end;
 	struct rk_arena *mem; /* unescaped quoted strings live here */
 	unsigned depth;       /* open parentheses */
+	const char *start;
+	const struct spill *spill; /* literals that are not in the bytes, or NULL */
 };
 
 #define LEXER_DEPTH_MAX 64
 
 void lexer_init(struct lexer *l, struct str command, struct rk_arena *mem);
+
+/* The command has literals in a file, which lex_message finds there. */
+void lexer_spill(struct lexer *l, const struct spill *spill);
 
 bool lex_tag(struct lexer *l, struct str *out); /* 1*<ASTRING-CHAR except "+"> */
 bool lex_atom(struct lexer *l, struct str *out);

@@ -24,7 +24,10 @@ struct reader {
 	size_t lines;      /* bytes of all lines so far */
 	uint64_t left;     /* of the current literal */
 	bool literal8;     /* it was announced with `~` */
-	char tail[3];      /* the last bytes of a line that is skipped */
+	bool spilling;     /* it goes into the file */
+	bool message;      /* the literal that was refused is one */
+	struct spill spill;
+	char tail[3]; /* the last bytes of a line that is skipped */
 	struct buf tag;
 };
 
@@ -36,6 +39,7 @@ reader_new(const struct reader_limits *limits)
 	if (r == NULL)
 		rk_out_of_memory(sizeof(*r));
 	r->limits = *limits;
+	r->spill = (struct spill)SPILL_INIT;
 	return r;
 }
 
@@ -46,6 +50,7 @@ reader_free(struct reader *r)
 		return;
 	buf_wipe(&r->bytes);
 	buf_clear(&r->tag);
+	spill_clear(&r->spill);
 	free(r);
 }
 
@@ -54,6 +59,7 @@ reader_reset(struct reader *r)
 {
 	buf_wipe(&r->bytes); /* it may hold a password */
 	buf_clear(&r->tag);
+	spill_clear(&r->spill);
 	r->state = STATE_LINE;
 	r->line_start = 0;
 	r->lines = 0;
@@ -71,6 +77,8 @@ reader_next(struct reader *r)
 		explicit_bzero(r->bytes.data, r->bytes.cap);
 	buf_empty(&r->bytes);
 	buf_empty(&r->tag);
+	spill_clear(&r->spill);
+	r->message = false;
 	if (r->state == STATE_DONE)
 		r->state = STATE_LINE;
 	r->line_start = 0;
@@ -93,6 +101,18 @@ struct str
 reader_command(const struct reader *r)
 {
 	return str_of(r->bytes.data, r->bytes.len);
+}
+
+const struct spill *
+reader_spill(const struct reader *r)
+{
+	return &r->spill;
+}
+
+bool
+reader_message(const struct reader *r)
+{
+	return r->message;
 }
 
 /* tag = 1*<any ASTRING-CHAR except "+"> (RFC 9051 section 9) */
@@ -148,6 +168,7 @@ refuse(struct reader *r, enum reader_step step, bool at_end, bool fatal)
 {
 	tag_find(r);
 	buf_wipe(&r->bytes);
+	spill_clear(&r->spill);
 	r->line_start = 0;
 	r->lines = 0;
 	r->state = fatal ? STATE_FATAL : at_end ? STATE_LINE : STATE_SKIP;
@@ -158,6 +179,7 @@ struct literal {
 	uint64_t size;
 	bool sync;
 	bool literal8;
+	size_t header; /* where in the line it begins */
 };
 
 enum literal_found {
@@ -191,7 +213,42 @@ literal_find(const char *line, size_t n, struct literal *out)
 		return LITERAL_BAD;
 	out->size = size;
 	out->literal8 = i >= 2 && line[i - 2] == '~';
+	out->header = i - 1 - out->literal8;
 	return LITERAL_OK;
+}
+
+/* Whether the literal whose header ends the bytes so far is a message of APPEND. The one right
+ * behind the verb is the mailbox's name. */
+static bool
+is_message(const struct reader *r, size_t header)
+{
+	struct str line = str_of(r->bytes.data, r->bytes.len), verb;
+
+	if (r->limits.message == 0 || r->tag.len == 0 || line.n < r->tag.len + 8)
+		return false;
+	verb = str_of(line.p + r->tag.len + 1, 7);
+	return str_iis(verb, "APPEND ") && header > r->tag.len + 8;
+}
+
+static enum reader_step
+message_begin(struct reader *r, const struct literal *lit)
+{
+	uint64_t held = r->spill.end;
+	struct rk_err err;
+
+	r->message = true;
+	if (lit->size > r->limits.message || held > r->limits.message - lit->size ||
+	    (!lit->sync && lit->size > r->limits.nonsync))
+		return refuse(r, READER_TOO_BIG, true, !lit->sync);
+	if (spill_begin(&r->spill, r->bytes.len, &err) != RK_OK)
+		return refuse(r, READER_TOO_BIG, true, !lit->sync);
+	r->message = false;
+	r->left = lit->size;
+	r->literal8 = lit->literal8;
+	r->spilling = true;
+	r->line_start = r->bytes.len;
+	r->state = lit->size > 0 ? STATE_LITERAL : STATE_LINE;
+	return lit->sync ? READER_CONTINUE : READER_MORE;
 }
 
 static enum reader_step
@@ -208,6 +265,7 @@ literal_begin(struct reader *r, const struct literal *lit)
 		return refuse(r, READER_TOO_BIG, true, !lit->sync);
 	r->left = lit->size;
 	r->literal8 = lit->literal8;
+	r->spilling = false;
 	r->line_start = r->bytes.len;
 	r->state = lit->size > 0 ? STATE_LITERAL : STATE_LINE;
 	return lit->sync ? READER_CONTINUE : READER_MORE;
@@ -230,7 +288,8 @@ line_end(struct reader *r)
 		return refuse(r, READER_BAD, true, literal_follows(line, n));
 	case LITERAL_OK:
 		tag_find(r);
-		return literal_begin(r, &lit);
+		return is_message(r, r->line_start + lit.header) ? message_begin(r, &lit)
+		                                                 : literal_begin(r, &lit);
 	case LITERAL_NONE:
 		break;
 	}
@@ -276,14 +335,18 @@ feed_literal(struct reader *r, const char *p, size_t n, size_t *used)
 {
 	size_t take = n < r->left ? n : (size_t)r->left;
 	bool nul = memchr(p, '\0', take) != NULL;
+	struct rk_err err;
 
 	*used = take;
 	r->left -= take;
-	if (nul && !(r->limits.nul_ok && r->literal8)) {
+	if (nul && !(r->literal8 && (r->limits.nul_ok || r->spilling))) {
 		/* The bytes that are still announced would be read as commands. */
 		return refuse(r, READER_BAD, false, true);
 	}
-	buf_add(&r->bytes, p, take);
+	if (!r->spilling)
+		buf_add(&r->bytes, p, take);
+	else if (spill_add(&r->spill, p, take, &err) != RK_OK)
+		return refuse(r, READER_TOO_BIG, false, true);
 	if (r->left == 0) {
 		r->state = STATE_LINE;
 		r->line_start = r->bytes.len;

@@ -11,6 +11,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/str.h"
+#include "lib/wire/spill.h"
 
 struct reader_limits {
 	size_t line;    /* bytes of all lines of a command without literals */
@@ -18,6 +19,9 @@ struct reader_limits {
 	size_t nonsync; /* one non-synchronising literal `{n+}`; 0: none taken */
 	size_t command; /* lines and literals together */
 	bool nul_ok;    /* only after login, inside literal8 */
+	/* All messages of one APPEND; they go into a file and don't count above. 0: APPEND is as
+	 * any other command. */
+	uint64_t message;
 };
 
 enum reader_step {
@@ -40,6 +44,10 @@ enum reader_step reader_feed(struct reader *r, const void *bytes, size_t n, size
 
 /* The whole command with all CRLFs and literals; valid until reader_next. */
 struct str reader_command(const struct reader *r);
+/* What of it stands in a file (lexer_spill). Valid until reader_next. */
+const struct spill *reader_spill(const struct reader *r);
+/* After READER_TOO_BIG: it was a message, so that the answer is NO (RFC 7889 section 4). */
+bool reader_message(const struct reader *r);
 /* Tag of the command so far if it is a valid one, else "*"; for BAD answers. Borrowed. */
 struct str reader_tag(const struct reader *r);
 /* After READER_TOO_BIG or READER_BAD: true if the stream cannot be followed any more (a

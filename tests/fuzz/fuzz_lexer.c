@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct reader_limits limits = { 256, 64, 32, 512, true };
+static const struct reader_limits limits = { 256, 64, 32, 512, true, 1000 };
 
 static void
 tokens(struct str command, struct rk_arena *mem)

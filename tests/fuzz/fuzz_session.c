@@ -33,8 +33,8 @@ store_fill(void)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct session_limits limits = { { 1000, 500, 100, 2000, false }, 20, 5000,
-		1000, 50 };
+	static const struct session_limits limits = { { 1000, 500, 100, 2000, false, 3000 }, 20,
+		5000, 1000, 50 };
 	struct session_start start = {
 		.limits = &limits, .user = "u", .spawner_fd = -1, .hub_fd = -1
 	};

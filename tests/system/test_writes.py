@@ -251,6 +251,42 @@ def test_append_waits_for_a_synchronising_literal_and_adds_cr(mail):
     assert got[b"BODY[]"] == b"Subject: lf\r\n\r\nx\r\ny\r\nz\r\n" and got[b"RFC822.SIZE"] == 24
 
 
+@pytest.mark.parametrize("eol", [b"\r\n", b"\n"])
+def test_append_of_a_large_message(mail, eol):
+    c = client(mail)
+    lines = [b"Subject: large", b""] + [b"%07d " % i + b"x" * (i % 90) for i in range(60000)] + [b""]
+    sent, want = eol.join(lines), b"\r\n".join(lines)
+    assert len(sent) > 3 << 20
+    assert c.ok(b"APPEND {5}", b"INBOX (\\Seen) {%d}" % len(sent), sent).code == b"APPENDUID"
+    got = c.ok("FETCH 6 (RFC822.SIZE BODY.PEEK[])").fetched()[6]
+    assert got[b"BODY[]"] == want and got[b"RFC822.SIZE"] == len(want)
+
+
+def test_append_beyond_the_limit_is_refused_and_the_session_goes_on(make_server):
+    server = make_server(options={"imapd.max_message": 100000})
+    c = client(server)
+    data = b"S: x\r\n\r\n" + b"y" * (100000 - 9)
+    assert c.ok(b"APPEND INBOX {%d}" % len(data), data).numbers(b"EXISTS") == [1]
+    c.refused(b"APPEND INBOX {100001}", b"NO", b"TOOBIG")
+    assert c.ok("NOOP").untagged == []
+    # Several messages share the limit.
+    half = data[:60000]
+    reply = c.pieces(b"APPEND INBOX {60000}", half + b" {60000}", half)
+    assert (reply.word, reply.code) == (b"NO", b"TOOBIG")
+    assert c.ok("NOOP").untagged == []
+
+
+def test_append_of_a_nul_needs_literal8(mail):
+    c = client(mail)
+    data = b"Subject: nul\r\n\r\na\0b\r\n"
+    assert c.ok(b"APPEND INBOX ~{%d}" % len(data), data).code == b"APPENDUID"
+    assert [f for f in files(mail) if f",S={len(data)}," in f]
+    c.send(b"x APPEND INBOX {%d}\r\n" % len(data))
+    assert c.line().startswith(b"+")
+    c.send(data + b"\r\n")
+    assert c.line().startswith(b"x BAD") and c.line().startswith(b"* BYE")
+
+
 def test_append_of_several_messages_is_all_or_none(mail):
     c = client(mail)
     one, two = TEXT % (7, 7), TEXT % (8, 8)

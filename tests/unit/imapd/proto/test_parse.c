@@ -48,7 +48,7 @@ parse(struct str line, bool utf8, struct command *c)
 static enum parse_result
 parse_chunked(const char *args, size_t chunk, struct command *c)
 {
-	static const struct reader_limits limits = { 65536, 4096, 4096, 1048576, false };
+	static const struct reader_limits limits = { 65536, 4096, 4096, 1048576, false, 0 };
 	struct buf line = BUF_INIT;
 	struct reader *r = reader_new(&limits);
 	enum parse_result result;

@@ -3,6 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <unistd.h>
+
+#include "lib/base/arena.h"
+#include "lib/wire/lexer.h"
 #include "lib/wire/reader.h"
 
 static const struct reader_limits limits = {
@@ -246,7 +250,7 @@ END_TEST
 
 START_TEST(memory_follows_bytes_received_not_declared)
 {
-	struct reader_limits l = { 8192, SIZE_MAX / 4, SIZE_MAX / 4, SIZE_MAX / 2, false };
+	struct reader_limits l = { 8192, SIZE_MAX / 4, SIZE_MAX / 4, SIZE_MAX / 2, false, 0 };
 
 	/* 10,000 readers with the largest literal declared: this would never fit otherwise. */
 	for (int i = 0; i < 10000; i++) {
@@ -264,8 +268,87 @@ START_TEST(memory_follows_bytes_received_not_declared)
 }
 END_TEST
 
+START_TEST(messages_of_append_go_into_a_file)
+{
+	static const struct reader_limits lim = {
+		.line = 64, .literal = 16, .nonsync = 8, .command = 96, .message = 40
+	};
+	static const char in[] =
+	    "a append {3+}\r\nbox (x) ~{8+}\r\na\nb\r\n\0cd {7+}\r\n1234567\r\n";
+
+	for (size_t chunk = 1; chunk < sizeof(in); chunk++) {
+		struct reader *r = reader_new(&lim);
+		enum reader_step step = READER_MORE;
+		const struct spill *spill;
+		struct rk_arena *mem = arena_new();
+		struct lex_literal one, two;
+		char bytes[32];
+		struct str word;
+		struct lexer l;
+
+		for (size_t at = 0; at < sizeof(in) - 1;) {
+			size_t n = sizeof(in) - 1 - at < chunk ? sizeof(in) - 1 - at : chunk, used;
+
+			step = reader_feed(r, in + at, n, &used);
+			at += used;
+		}
+		ck_assert_int_eq(step, READER_COMMAND);
+		spill = reader_spill(r);
+		ck_assert_uint_eq(spill->n, 2);
+		lexer_init(&l, reader_command(r), mem);
+		lexer_spill(&l, spill);
+		ck_assert(lex_tag(&l, &word) && lex_space(&l) && lex_word(&l, "APPEND"));
+		ck_assert(lex_space(&l) && lex_astring(&l, &word) && str_is(word, "box"));
+		ck_assert(lex_space(&l) && lex_open(&l) && lex_atom(&l, &word) && lex_close(&l));
+		ck_assert(lex_space(&l) && lex_message(&l, &one) && lex_space(&l));
+		ck_assert(lex_message(&l, &two) && lex_end(&l));
+		ck_assert(one.literal8 && !two.literal8 && one.fd == two.fd && one.fd >= 0);
+		ck_assert_uint_eq(one.size, 9);
+		ck_assert_uint_eq(two.size, 7);
+		ck_assert_int_eq(pread(one.fd, bytes, sizeof(bytes), (off_t)one.offset), 16);
+		ck_assert_mem_eq(bytes, "a\r\nb\r\n\0cd1234567", 16);
+		reader_next(r);
+		ck_assert_uint_eq(reader_spill(r)->n, 0);
+		reader_free(r);
+		arena_free(mem);
+	}
+}
+END_TEST
+
+START_TEST(messages_have_their_own_limit)
+{
+	static const struct reader_limits lim = {
+		.line = 64, .literal = 16, .nonsync = 8, .command = 96, .message = 40
+	};
+	static const struct {
+		const char *line;
+		enum reader_step step;
+		bool message;
+	} rows[] = {
+		{ "a APPEND b {40}\r\n", READER_CONTINUE, false },
+		{ "a APPEND b {41}\r\n", READER_TOO_BIG, true },
+		{ "a APPEND b {9+}\r\n", READER_TOO_BIG, true },
+		{ "a APPEND {16}\r\n", READER_CONTINUE, false },
+		{ "a APPEND {17}\r\n", READER_TOO_BIG, false },
+		{ "a APPENDX b {17}\r\n", READER_TOO_BIG, false },
+		{ "a LOGIN {17}\r\n", READER_TOO_BIG, false },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct reader *r = reader_new(&lim);
+		size_t used;
+
+		ck_assert_int_eq(
+		    reader_feed(r, rows[i].line, strlen(rows[i].line), &used), rows[i].step);
+		ck_assert(reader_message(r) == rows[i].message);
+		reader_free(r);
+	}
+}
+END_TEST
+
 UNIT_MAIN("reader", commands_come_whole_however_they_are_cut,
     bad_lines_are_refused_once_and_the_next_is_read, a_refused_literal_on_its_way_ends_the_stream,
     a_skipped_line_cannot_smuggle_a_command, each_limit_holds_at_the_limit_and_one_beyond,
     nul_only_in_literal8_and_only_when_allowed, reset_forgets_line_literal_and_tag,
-    the_tag_is_known_only_when_it_is_one, memory_follows_bytes_received_not_declared)
+    the_tag_is_known_only_when_it_is_one, memory_follows_bytes_received_not_declared,
+    messages_of_append_go_into_a_file, messages_have_their_own_limit)
