@@ -30,6 +30,9 @@ struct search_run {
 	uint32_t next; /* UID from which the next batch is read, 0: none is left */
 	int64_t cpu_ms;
 	struct buf header;
+	/* While the body of records[i] is looked at: */
+	struct stream *stream; /* NULL: it is not */
+	const struct mime_part *parts;
 };
 
 static void
@@ -40,6 +43,8 @@ search_free(void *ptr)
 	uidset_clear(&r->uids);
 	uidset_clear(&r->found);
 	buf_clear(&r->header);
+	if (r->stream != NULL)
+		stream_free(r->stream);
 	arena_free(r->mem);
 }
 
@@ -69,22 +74,19 @@ header_look(struct session *s, struct search_run *r, struct index_record *record
 }
 
 static enum rk_status
-body_look(struct session *s, struct search_run *r, enum search_answer *answer, struct rk_err *err)
+body_open(struct session *s, struct search_run *r, struct rk_err *err)
 {
-	const struct mime_part *parts;
+	enum rk_status status = body_parts(&s->sel.body, &r->parts, err);
 	struct stream *stream;
-	enum rk_status status = body_parts(&s->sel.body, &parts, err);
 
 	if (status == RK_OK)
 		status = body_stream(&s->sel.body, 0, &stream, err);
-	if (status != RK_OK)
-		return status;
-	status = search_body(r->search, parts, stream, answer, err);
-	stream_free(stream);
+	if (status == RK_OK)
+		r->stream = stream;
 	return status;
 }
 
-/* A message that went away meanwhile matches nothing. */
+/* All but the body, which is got ready if the answer is still open. */
 static enum rk_status
 message_look(struct session *s, struct search_run *r, struct index_record *record,
     enum search_answer *answer, struct rk_err *err)
@@ -99,12 +101,35 @@ message_look(struct session *s, struct search_run *r, struct index_record *recor
 			status = header_look(s, r, record, answer, err);
 	}
 	if (status == RK_OK && *answer == SEARCH_ANSWER_OPEN)
-		status = body_look(s, r, answer, err);
+		status = body_open(s, r, err);
+	return status;
+}
+
+/* Goes on with the message at hand. One that went away meanwhile matches nothing. */
+static enum rk_status
+message_step(struct session *s, struct search_run *r, struct rk_err *err)
+{
+	struct index_record *record = &r->records[r->i];
+	enum search_answer answer = SEARCH_ANSWER_OPEN;
+	enum rk_status status;
+
+	if (r->stream == NULL)
+		status = message_look(s, r, record, &answer, err);
+	else
+		status = search_body(r->search, r->parts, r->stream, &answer, err);
 	if (status == RK_EXPIRED) {
-		*answer = SEARCH_ANSWER_NO;
+		answer = SEARCH_ANSWER_NO;
 		status = RK_OK;
 	}
-	return status;
+	if (status != RK_OK || answer == SEARCH_ANSWER_OPEN)
+		return status;
+	if (r->stream != NULL)
+		stream_free(r->stream);
+	r->stream = NULL;
+	if (answer == SEARCH_ANSWER_YES)
+		uidset_add(&r->found, record->uid, record->uid);
+	r->i++;
+	return RK_OK;
 }
 
 /* --- the answer --- */
@@ -187,6 +212,11 @@ batch_read(struct session *s, struct search_run *r, struct rk_err *err)
 		status = mailbox_info(s->sel.box, r->mem, &r->info, err);
 	if (status != RK_OK)
 		return status;
+	if (!updates_same_mailbox(s, &r->info)) {
+		session_bye(
+		    s, NULL, "The selected mailbox was replaced by another", "mailbox-replaced");
+		return RK_OK;
+	}
 	r->records = got.list;
 	r->n = got.n;
 	r->next =
@@ -203,25 +233,19 @@ search_step(struct session *s, struct command *c)
 	struct rk_err err;
 
 	while (status == RK_OK && (r->i < r->n || r->next != 0)) {
-		enum search_answer answer = SEARCH_ANSWER_NO;
-		struct index_record *record;
-
-		if (r->i == r->n) {
-			status = batch_read(s, r, &err);
-			continue;
-		}
 		if (s->stop_at_ms != 0 || rk_clock_ms() >= until_ms) {
 			r->cpu_ms += cpu_ms() - began;
 			if (r->cpu_ms <= CPU_MAX_MS)
 				return CMD_WAIT;
 			status =
 			    rk_fail_plain(&err, RK_LIMIT, "a search of %d s", CPU_MAX_MS / 1000);
-			break;
+		} else if (r->i < r->n) {
+			status = message_step(s, r, &err);
+		} else {
+			status = batch_read(s, r, &err);
+			if (s->run.verb == NULL)
+				return CMD_DONE; /* the mailbox is gone, and BYE was said */
 		}
-		record = &r->records[r->i++];
-		status = message_look(s, r, record, &answer, &err);
-		if (status == RK_OK && answer == SEARCH_ANSWER_YES)
-			uidset_add(&r->found, record->uid, record->uid);
 	}
 	if (status != RK_OK)
 		return search_failed(s, c, status, &err);

@@ -157,6 +157,18 @@ charset_reset(struct charset *cs)
 		iconv(cs->cd, NULL, NULL, NULL, NULL);
 }
 
+void
+charset_restart(struct charset *cs, struct buf *out)
+{
+	char block[64], *to = block;
+	size_t room = sizeof(block);
+
+	if (cs->cd == NONE)
+		return;
+	iconv(cs->cd, NULL, NULL, &to, &room);
+	buf_add(out, block, (size_t)(to - block));
+}
+
 /* Whether `p` may be the begin of a character that goes on behind its n bytes. */
 static bool
 is_begin(const unsigned char *p, size_t n)
@@ -262,10 +274,12 @@ charset_decode(struct charset *cs, const void *bytes, size_t n, bool end, struct
 		memcpy(cs->held, p + used, left);
 		cs->nheld = left;
 	}
-	if (end && cs->nheld > 0)
+	if (!end)
+		return;
+	if (cs->nheld > 0)
 		buf_adds(out, REPLACEMENT);
-	if (end)
-		charset_reset(cs);
+	charset_restart(cs, out);
+	cs->nheld = 0;
 }
 
 static void

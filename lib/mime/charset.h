@@ -27,6 +27,9 @@ const char *charset_names(void);
  */
 void charset_decode(struct charset *cs, const void *bytes, size_t n, bool end, struct buf *out);
 void charset_reset(struct charset *cs);
+/* Back to the initial shift state, with what iconv kept to combine it with the next character. The
+ * begin of a character stays. */
+void charset_restart(struct charset *cs, struct buf *out);
 
 /*
  * Appends the form in which texts are equal for a search: case folded, canonical decompositions

@@ -125,15 +125,35 @@ all_blank(const struct buf *b)
 	return true;
 }
 
-static void
-word_add(const struct word *w, struct buf *bytes, struct buf *out)
-{
-	struct charset *cs = charset_find(w->charset);
+/* The word that was decoded last: its charset may hold the begin of a character. */
+struct last {
+	struct charset *cs; /* NULL: nothing is held */
+	struct str name;
+};
 
+static void
+last_end(struct last *last, struct buf *out)
+{
+	if (last->cs != NULL)
+		charset_decode(last->cs, "", 0, true, out);
+	last->cs = NULL;
+}
+
+/* Characters that are cut between two words are against the RFC and seen in mail. */
+static void
+word_add(const struct word *w, struct last *last, struct buf *bytes, struct buf *out)
+{
+	if (last->cs != NULL && str_ieq(last->name, w->charset)) {
+		charset_restart(last->cs, out);
+	} else {
+		last_end(last, out);
+		last->cs = charset_find(w->charset);
+		last->name = w->charset;
+	}
 	buf_empty(bytes);
 	text_decode(w, bytes);
-	if (cs != NULL)
-		charset_decode(cs, bytes->data, bytes->len, true, out);
+	if (last->cs != NULL)
+		charset_decode(last->cs, bytes->data, bytes->len, false, out);
 	else
 		raw_add(str_of(bytes->data, bytes->len), out);
 }
@@ -143,6 +163,7 @@ words_decode(struct str value, struct buf *out)
 {
 	struct buf plain = BUF_INIT, bytes = BUF_INIT;
 	const char *p = value.p, *end = value.p + value.n, *from = p;
+	struct last last = { 0 };
 	bool behind_word = false;
 
 	while (p < end) {
@@ -157,13 +178,16 @@ words_decode(struct str value, struct buf *out)
 		}
 		buf_empty(&plain);
 		raw_unfolded(str_of(from, (size_t)(p - from)), &plain);
-		if (!behind_word || !all_blank(&plain))
+		if (!behind_word || !all_blank(&plain)) {
+			last_end(&last, out);
 			raw_add(str_of(plain.data, plain.len), out);
-		word_add(&w, &bytes, out);
+		}
+		word_add(&w, &last, &bytes, out);
 		behind_word = true;
 		p += w.len;
 		from = p;
 	}
+	last_end(&last, out);
 	buf_empty(&plain);
 	raw_unfolded(str_of(from, (size_t)(end - from)), &plain);
 	raw_add(str_of(plain.data, plain.len), out);

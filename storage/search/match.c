@@ -70,6 +70,9 @@ record_answer(const struct search *s, const struct node *n, const struct index_r
 		return answer(r->internal_date <= s->now - (int64_t)key->number);
 	case SEARCH_YOUNGER:
 		return answer(r->internal_date >= s->now - (int64_t)key->number);
+	case SEARCH_BODY:
+	case SEARCH_TEXT:
+		return n->text.n == 0 ? SEARCH_ANSWER_YES : SEARCH_ANSWER_OPEN;
 	default:
 		return SEARCH_ANSWER_OPEN;
 	}
@@ -78,6 +81,7 @@ record_answer(const struct search *s, const struct node *n, const struct index_r
 enum search_answer
 search_record(struct search *s, const struct index_record *record, const struct index_info *info)
 {
+	s->reading.part = NULL;
 	for (size_t i = 0; i < s->n; i++)
 		s->nodes[i].value = record_answer(s, &s->nodes[i], record, info);
 	return search_value(s);

@@ -95,7 +95,7 @@ node_prepare(
 		text_fold(str_of(utf8.data, utf8.len), &folded);
 		n->text = str_of(rk_arena_dup(mem, folded.data, folded.len), folded.len);
 		if (key->kind != SEARCH_HEADER) {
-			s->has_text = true;
+			s->ntexts++;
 			s->text_max = n->text.n > s->text_max ? n->text.n : s->text_max;
 		}
 		break;

@@ -41,7 +41,8 @@ enum search_answer search_record(
     struct search *s, const struct index_record *record, const struct index_info *info);
 /* `header`: octets with the empty line. Open: the body is needed. */
 enum search_answer search_header(struct search *s, struct str header);
-/* `message` stands at the message's first octet and is read as far as needed. */
+/* `message` stands at the message's first octet and is read as far as needed. Open: after a bounded
+ * amount of work; to be called again with the same arguments, no other text decoded meanwhile. */
 RK_MUST_CHECK enum rk_status search_body(struct search *s, const struct mime_part *parts,
     struct stream *message, enum search_answer *out, struct rk_err *err);
 

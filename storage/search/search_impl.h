@@ -2,6 +2,7 @@
 #ifndef SEARCH_SEARCH_IMPL_H
 #define SEARCH_SEARCH_IMPL_H
 
+#include "lib/mime/transfer.h"
 #include "storage/search/search.h"
 
 /* A key with what is known of the message at hand. Children stand before their parents. */
@@ -14,16 +15,29 @@ struct node {
 	struct str text;        /* folded */
 };
 
+#define SEARCH_BLOCK ((size_t)32 * 1024)
+
+/* How far the body of the message at hand was read (body.c). */
+struct reading {
+	const struct mime_part *part; /* NULL: not begun */
+	uint64_t at;                  /* octets read of the message */
+	bool inside;                  /* in the text of the part: */
+	struct transfer transfer;
+	struct charset *cs;
+	char block[SEARCH_BLOCK];
+};
+
 struct search {
 	struct node *nodes;
 	size_t n;
 	int64_t now;
 	bool needs_size;
-	bool has_text;   /* BODY or TEXT is among the keys */
+	size_t ntexts;   /* BODY and TEXT among the keys */
 	size_t text_max; /* the longest folded text of BODY and TEXT */
 	struct buf line; /* kept from message to message */
 	struct buf folded;
 	struct buf raw;
+	struct reading reading;
 };
 
 /* --- plan.c --- */

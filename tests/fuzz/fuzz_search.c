@@ -38,12 +38,12 @@ ask(const struct search_key *program, struct charset *cs, struct str message, st
 		answer = search_header(s, str_of(message.p, (size_t)parts->header_size));
 	if (answer == SEARCH_ANSWER_OPEN) {
 		stream = stream_from_mem(message.p, message.n);
-		if (search_body(s, parts, stream, &answer, NULL) != RK_OK)
-			abort();
+		while (answer == SEARCH_ANSWER_OPEN) {
+			if (search_body(s, parts, stream, &answer, NULL) != RK_OK)
+				abort();
+		}
 		stream_free(stream);
 	}
-	if (answer == SEARCH_ANSWER_OPEN)
-		abort();
 	return answer;
 }
 

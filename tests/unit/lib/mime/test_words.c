@@ -34,6 +34,17 @@ START_TEST(encoded_words_become_utf8)
 	words_are("raw \xc3\xa4", "raw \xc3\xa4");
 	words_are("=?utf-8?Q?=ff=c3?=", "\xef\xbf\xbd\xef\xbf\xbd");
 	words_are("=?iso-2022-jp?B?GyRCRnxLXBsoQg==?=", "\xe6\x97\xa5\xe6\x9c\xac");
+	/* Characters that are cut between two words; only where nothing stands between. */
+	words_are("=?utf-8?Q?a=c3?= =?UTF-8?Q?=a4?=", "a\xc3\xa4");
+	words_are("=?utf-8?Q?=c3?= x =?utf-8?Q?a?=", "\xef\xbf\xbd x a");
+	words_are("=?utf-8?Q?=c3?= =?iso-8859-1?Q?=e4?=", "\xef\xbf\xbd\xc3\xa4");
+	words_are("=?shift_jis?Q?=93=fa=96?= =?shift_jis?Q?=7b?=", "\xe6\x97\xa5\xe6\x9c\xac");
+	/* Every word begins in the initial state. */
+	words_are("=?iso-2022-jp?B?GyRCRnw=?= =?iso-2022-jp?Q?a?=", "\xe6\x97\xa5"
+								    "a");
+	/* iconv keeps a letter that an accent may follow. */
+	words_are("=?windows-1258?Q?ha?=", "ha");
+	words_are("=?windows-1258?Q?ha?= b", "ha b");
 }
 END_TEST
 

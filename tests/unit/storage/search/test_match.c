@@ -153,6 +153,7 @@ START_TEST(texts)
 		ck_assert_msg(matches(cases[i].program, HEADER MIXED) == cases[i].yes, "%s",
 		    cases[i].program);
 	ck_assert(!matches("TEXT a", ""));
+	ck_assert(matches("BODY \"\"", "") && matches("TEXT \"\"", ""));
 }
 END_TEST
 
@@ -183,4 +184,39 @@ START_TEST(borders)
 }
 END_TEST
 
-UNIT_MAIN("match", records, texts, borders)
+/* A long body is looked at in pieces, and the next message is begun anew. */
+START_TEST(pieces)
+{
+	struct search *s = program("BODY absent BODY needle");
+	struct buf b = BUF_INIT;
+
+	buf_adds(&b, "\r\n");
+	for (size_t n = 0; n < 20000000; n += 20)
+		buf_adds(&b, "0123456789abcdefgh\r\n");
+	for (int times = 0; times < 3; times++) {
+		struct stream *stream = stream_from_mem(b.data, b.len);
+		enum search_answer got = search_record(s, &record, &info);
+		struct mime_part *parts;
+		int calls = 0;
+
+		ck_assert_int_eq(mime_parse(stream, mem, &parts, NULL), RK_OK);
+		stream_free(stream);
+		ck_assert_int_eq(search_header(s, STR_LIT("\r\n")), SEARCH_ANSWER_OPEN);
+		stream = stream_from_mem(b.data, b.len);
+		/* The second time it is left before its end. */
+		do
+			ck_assert_int_eq(search_body(s, parts, stream, &got, NULL), RK_OK);
+		while (++calls < (times == 1 ? 1 : 100) && got == SEARCH_ANSWER_OPEN);
+		ck_assert_int_ge(calls, times == 1 ? 1 : 3);
+		ck_assert_int_eq(got, times == 0   ? SEARCH_ANSWER_NO
+				      : times == 1 ? SEARCH_ANSWER_OPEN
+						   : SEARCH_ANSWER_YES);
+		stream_free(stream);
+		if (times == 1)
+			buf_adds(&b, "an absent needle\r\n");
+	}
+	buf_clear(&b);
+}
+END_TEST
+
+UNIT_MAIN("match", records, texts, borders, pieces)
