@@ -180,6 +180,23 @@ def test_recent_new_and_old(make_server):
         assert (found(c, "RECENT"), found(c, "NEW"), found(c, "OLD")) == ([], [], [1, 2])
 
 
+def test_a_long_body_is_looked_at_in_many_turns(make_server):
+    server = make_server()
+    body = b"".join(b"line %d of many\r\n" % i for i in range(300000)) + b"the needle\r\n"
+    server.deliver("user1", b"Subject: long\r\n\r\n" + body, name="1001.M1P1.mx", where="cur", flags="")
+    server.deliver("user1", b"Subject: short\r\n\r\nno needles\r\n", name="1002.M2P1.mx", where="cur", flags="")
+    server.own(server.maildir(), "user1")
+    with client(server) as c:
+        absent = " ".join(f"NOT BODY absent{i}" for i in range(60))
+        assert found(c, f"{absent} BODY \"the needle\"") == [1]
+        assert found(c, f"{absent} BODY needle BODY no") == [2]
+        assert found(c, f"{absent} BODY \"\"") == [1, 2]
+        # A client that leaves is not searched for.
+        c.send(b"x SEARCH " + " ".join(f"NOT BODY absent{i}" for i in range(900)).encode() + b"\r\n")
+    with client(server) as c:
+        assert found(c, "SUBJECT short") == [2]
+
+
 def test_no_expunge_is_told_during_search_and_numbers_stay(mail, make_server):
     server = make_server()
     for i in range(1, 4):
