@@ -3,7 +3,8 @@
 #include <string.h>
 
 /* LITERAL-: before login the bound is lower still, and a longer literal ends the connection. */
-static const char always[] = "IMAP4rev1 LITERAL- SASL-IR ID ENABLE IDLE NAMESPACE UNSELECT";
+static const char always[] =
+    "IMAP4rev1 IMAP4rev2 LITERAL- SASL-IR ID ENABLE IDLE NAMESPACE UNSELECT";
 
 static bool
 configured(const struct gate_settings *s, const char *name)

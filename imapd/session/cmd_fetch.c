@@ -9,6 +9,8 @@
  */
 #include "imapd/session/session_impl.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "imapd/proto/resp_fetch.h"
@@ -23,10 +25,9 @@
 #define TURN_MS 50
 
 #define KIND FETCH_KIND
-#define KINDS_BINARY (KIND(FETCH_BINARY) | KIND(FETCH_BINARY_SIZE))
 #define KINDS_BODY                                                                                 \
 	(KIND(FETCH_RFC822) | KIND(FETCH_RFC822_HEADER) | KIND(FETCH_RFC822_TEXT) |                \
-	    KIND(FETCH_SECTION))
+	    KIND(FETCH_SECTION) | KIND(FETCH_BINARY) | KIND(FETCH_BINARY_SIZE))
 
 struct fetch_run {
 	struct uidset uids;
@@ -45,6 +46,7 @@ struct fetch_run {
 	uint32_t seen;          /* so many became it so far */
 	bool sets_seen;         /* the mailbox can be changed, and the command does */
 	bool expired;           /* a message went away meanwhile */
+	bool unknown_cte;       /* a part has an encoding that nobody knows */
 	enum rk_status failure; /* the first one */
 };
 
@@ -119,20 +121,45 @@ static void
 section_write(struct session *s, struct fetch_run *f, const struct fetch_item *item, uint32_t uid)
 {
 	struct rk_err err;
-	enum rk_status status = fetch_section_take(&s->sel.body, item, &f->piece, &err);
+	bool nul = false;
+	enum rk_status status = item->kind == FETCH_BINARY
+	                            ? fetch_binary_take(&s->sel.body, item, &f->piece, &nul, &err)
+	                            : fetch_section_take(&s->sel.body, item, &f->piece, &err);
 
 	/* A part that is not there is empty, as other servers say. */
 	if (status == RK_NOTFOUND) {
 		resp_fetch_string(&f->resp, item, STR_LIT(""));
+	} else if (status == RK_UNSUPPORTED) {
+		f->unknown_cte = true;
+		resp_fetch_nil(&f->resp, item);
 	} else if (status != RK_OK) {
 		message_failed(f, uid, status, &err);
 		resp_fetch_nil(&f->resp, item);
 	} else if (f->piece.len == 0) {
 		resp_fetch_string(&f->resp, item, STR_LIT(""));
 	} else {
-		resp_fetch_literal(&f->resp, item, f->piece.len, false);
+		resp_fetch_literal(&f->resp, item, f->piece.len, nul);
 		body_queue(&f->piece, s->out);
 	}
+}
+
+static void
+binary_size_write(
+    struct session *s, struct fetch_run *f, const struct fetch_item *item, uint32_t uid)
+{
+	uint64_t size = 0;
+	char text[24];
+	struct rk_err err;
+	enum rk_status status = fetch_binary_size(&s->sel.body, item, &size, &err);
+
+	if (status == RK_UNSUPPORTED)
+		f->unknown_cte = true;
+	else if (status != RK_OK && status != RK_NOTFOUND)
+		message_failed(f, uid, status, &err);
+	if (status != RK_OK)
+		size = 0;
+	snprintf(text, sizeof(text), "%" PRIu64, size);
+	resp_fetch_bytes(&f->resp, item, (struct rk_blob){ text, strlen(text) });
 }
 
 static void
@@ -164,6 +191,9 @@ item_write(struct session *s, struct fetch_run *f, const struct fetch_item *item
 	case FETCH_BODYSTRUCTURE:
 		resp_fetch_bytes(&f->resp, item,
 		    f->structure.msgs[f->i].bytes[fetch_structure_kind(item->kind)]);
+		break;
+	case FETCH_BINARY_SIZE:
+		binary_size_write(s, f, item, r->uid);
 		break;
 	default:
 		section_write(s, f, item, r->uid);
@@ -240,6 +270,8 @@ fetch_end(struct session *s, struct command *c, struct fetch_run *f)
 		s->run.failure = f->failure; /* logged where it happened */
 		return CMD_DONE;
 	}
+	if (f->unknown_cte)
+		return reply_no(s, "UNKNOWN-CTE", "A part has an unknown transfer encoding");
 	if (gone)
 		return reply_no(s, "EXPUNGEISSUED", "Some of the messages were expunged");
 	return reply_ok(s, NULL, "FETCH completed");
@@ -285,9 +317,6 @@ cmd_fetch(struct session *s, struct command *c)
 	f->next = 1;
 	if (!message_set_uids(s, &c->u.fetch.set, c->uid, &f->uids))
 		return reply_bad(s, "There is no message with one of these numbers");
-	if ((c->u.fetch.kinds & KINDS_BINARY) != 0)
-		return reply_no(
-		    s, "CANNOT", "This version of the server does not decode parts of messages");
 	f->structure.uidvalidity = s->sel.uidvalidity;
 	f->sets_seen = c->u.fetch.sets_seen && !s->sel.readonly;
 	status = updates_info(s, s->run.mem, &f->info, &err);

@@ -16,6 +16,13 @@
 RK_MUST_CHECK enum rk_status fetch_section_take(
     struct body *b, const struct fetch_item *item, struct body_piece *piece, struct rk_err *err);
 
+/* The same for BINARY, decoded; *nul_out: a literal8 is needed. RK_UNSUPPORTED: the part has an
+ * encoding that nobody knows ([UNKNOWN-CTE]). */
+RK_MUST_CHECK enum rk_status fetch_binary_take(struct body *b, const struct fetch_item *item,
+    struct body_piece *piece, bool *nul_out, struct rk_err *err);
+RK_MUST_CHECK enum rk_status fetch_binary_size(
+    struct body *b, const struct fetch_item *item, uint64_t *size_out, struct rk_err *err);
+
 /* Response bytes of the messages of a batch: kept ones from the index, fresh ones from messages. */
 struct fetch_structure {
 	struct index_cached_msg *msgs; /* one for each record of the batch, in its memory */

@@ -11,15 +11,12 @@
 #include "lib/wire/reader.h"
 #include "storage/account/account.h"
 
-/*
- * What is served after the login, and nothing else: the gate announces the same list, so that a
- * client need not ask twice. IMAP4rev2 stands here once MOVE, SEARCH with its results and UIDPLUS
- * are served; ENABLE takes it already, for its names and responses.
- */
+/* What is served after the login, and nothing else. */
 #define SESSION_CAPABILITIES                                                                       \
-	"IMAP4rev1 LITERAL- ID ENABLE IDLE NAMESPACE UNSELECT CHILDREN LIST-EXTENDED LIST-STATUS " \
+	"IMAP4rev1 IMAP4rev2 LITERAL- ID ENABLE IDLE NAMESPACE UNSELECT CHILDREN LIST-EXTENDED "   \
+	"LIST-STATUS "                                                                             \
 	"STATUS=SIZE UIDPLUS MOVE MULTIAPPEND SPECIAL-USE CREATE-SPECIAL-USE "                     \
-	"ESEARCH SEARCHRES WITHIN"
+	"ESEARCH SEARCHRES WITHIN BINARY"
 
 struct session_limits {
 	struct reader_limits reader;

@@ -4,7 +4,7 @@
 
 #include "imapd/gate/capability.h"
 
-#define ALWAYS "IMAP4rev1 LITERAL- SASL-IR ID ENABLE IDLE NAMESPACE UNSELECT"
+#define ALWAYS "IMAP4rev1 IMAP4rev2 LITERAL- SASL-IR ID ENABLE IDLE NAMESPACE UNSELECT"
 
 static const struct gate_settings settings = {
 	.mechanisms = { "PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "EXTERNAL" },

@@ -57,7 +57,7 @@ static const struct sample samples[] = {
 	{ S("a noop\n"), false, PREAUTH_MORE, "a OK Nothing done\r\n" },
 	{ S("a NOOP x\r\n"), false, PREAUTH_MORE, "a BAD NOOP takes no arguments\r\n" },
 	{ S("a LOGOUT\r\n"), false, PREAUTH_CLOSE, "* BYE Logging out\r\na OK Logout completed\r\n" },
-	{ S("a CAPABILITY\r\n"), false, PREAUTH_MORE, "* CAPABILITY IMAP4rev1 LITERAL- SASL-IR ID ENABLE IDLE NAMESPACE UNSELECT STARTTLS LOGINDISABLED AUTH=SCRAM-SHA-256\r\na OK Capability completed\r\n" },
+	{ S("a CAPABILITY\r\n"), false, PREAUTH_MORE, "* CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL- SASL-IR ID ENABLE IDLE NAMESPACE UNSELECT STARTTLS LOGINDISABLED AUTH=SCRAM-SHA-256\r\na OK Capability completed\r\n" },
 	{ S("a ID NIL\r\n"), false, PREAUTH_MORE, "* ID (\"name\" \"Rookery\")\r\na OK ID completed\r\n" },
 	{ S("a ID (\"name\" \"x\" \"version\" NIL)\r\n"), false, PREAUTH_MORE, "* ID (\"name\" \"Rookery\")\r\na OK ID completed\r\n" },
 	{ S("a ID ()\r\n"), false, PREAUTH_MORE, "* ID (\"name\" \"Rookery\")\r\na OK ID completed\r\n" },

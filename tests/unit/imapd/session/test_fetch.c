@@ -187,9 +187,7 @@ START_TEST(what_is_refused)
 		    "b BAD There is no message with one of these numbers\r\n" },
 		{ "c UID FETCH 2:9 FLAGS\r\n", "c OK FETCH completed\r\n" },
 		{ "d UID FETCH 9:* UID\r\n", "* 1 FETCH (UID 1)\r\nd OK FETCH completed\r\n" },
-		{ "e FETCH 1 BINARY[1]\r\n",
-		    "e NO [CANNOT] This version of the server does not decode parts of "
-		    "messages\r\n" },
+		{ "e FETCH 1 BINARY[MIME]\r\n", "e BAD BINARY takes part numbers only\r\n" },
 		{ "f FETCH 1 (BODY[2] BODY[1.HEADER] BODY[1.1.TEXT])\r\n",
 		    "* 1 FETCH (BODY[2] \"\" BODY[1.HEADER] \"\" BODY[1.1.TEXT] \"\")\r\n"
 		    "f OK FETCH completed\r\n" },
