@@ -132,6 +132,27 @@ def test_keywords_are_made_kept_and_announced(mail):
     assert b"work" in flags(d.ok("FETCH 1 FLAGS"), 1)
 
 
+def test_keywords_beyond_the_letters(mail):
+    words = ["key%d" % i for i in range(40)]
+    c = client(mail, rev2=True)
+    assert flags(c.ok("STORE 1 +FLAGS (%s)" % " ".join(words)), 1) == {w.encode() for w in words}
+    assert flags(c.ok("STORE 2 +FLAGS.SILENT (KEY30 \\Seen)") and c.ok("FETCH 2 FLAGS"), 2) == {b"key30", b"\\Seen"}
+    c.ok("COPY 1:2 Archive")
+    c.ok("STORE 1 -FLAGS.SILENT (%s)" % " ".join(words[10:]))
+    d = client(mail, rev2=True)
+    assert flags(d.ok("FETCH 1 FLAGS"), 1) == {w.encode() for w in words[:10]}
+    got = d.ok("UID SEARCH KEYWORD key30").of(b"ESEARCH")[0]
+    assert got[b"ALL"] in (2, [2], [(2, 2)])
+    d.ok("SELECT Archive")
+    got = d.ok("FETCH 1:2 FLAGS").fetched()
+    assert set(got[1][b"FLAGS"]) == {w.encode() for w in words} and set(got[2][b"FLAGS"]) == {b"key30", b"\\Seen"}
+    d.refused("STORE 1 +FLAGS (%s)" % " ".join("more%d" % i for i in range(217)), b"NO", b"LIMIT")
+    d.ok("STORE 1 +FLAGS (%s)" % " ".join("more%d" % i for i in range(216)))
+    d.ok("STORE 1:2 +FLAGS.SILENT (\\Deleted)")
+    d.ok("EXPUNGE")
+    assert b"\n1 " not in (mail.maildir() / ".Archive/rookery-attributes").read_bytes()
+
+
 def test_store_of_foreign_and_unknown_letters_keeps_them(mail):
     os.rename(mail.maildir() / "cur/1001.M1P1.mx:2,", mail.maildir() / "cur/1001.M1P1.mx:2,PS")
     c = client(mail)

@@ -41,7 +41,13 @@ void attrs_seal(const struct buf *body, struct buf *out);
 RK_MUST_CHECK enum rk_status attrs_read(
     int dir, const char *file, struct rk_arena *mem, struct attrs *out, struct rk_err *err);
 
-/* One change: value.p NULL removes; name.p NULL removes all of the UID. */
+/* Appends all that shall stand in the file (attrs_write), given what stands there. */
+typedef enum rk_status attrs_edit_fn(
+    void *context, const struct attrs *attrs, struct buf *out, struct rk_err *err);
+RK_MUST_CHECK enum rk_status attrs_edit(struct rk_account *account, int dir, const char *file,
+    attrs_edit_fn *edit, void *context, struct rk_err *err);
+
+/* One change: value.p NULL removes. */
 RK_MUST_CHECK enum rk_status attrs_change(struct rk_account *account, int dir, const char *file,
     const struct attr *change, struct rk_err *err);
 

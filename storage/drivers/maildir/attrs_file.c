@@ -43,36 +43,24 @@ attrs_read(int dir, const char *file, struct rk_arena *mem, struct attrs *out, s
 	return status;
 }
 
-static bool
-is_changed(const struct attr *a, const struct attr *change)
-{
-	return a->uid == change->uid && (change->name.p == NULL || str_eq(a->name, change->name));
-}
-
 static enum rk_status
-change_locked(
-    int dir, const char *file, const struct attr *change, struct rk_arena *mem, struct rk_err *err)
+edit_locked(int dir, const char *file, attrs_edit_fn *edit, void *context, struct rk_err *err)
 {
+	struct rk_arena *mem = arena_new();
 	struct buf body = BUF_INIT, out = BUF_INIT;
 	struct attrs attrs;
 	bool damaged;
 	enum rk_status status = file_parse(dir, file, mem, &attrs, &damaged, err);
 	struct stat st;
 
-	if (status != RK_OK)
-		return status;
 	/* What could not be read is kept for the administrator. */
-	if (damaged)
+	if (status == RK_OK && damaged)
 		(void)renameat(dir, file, dir, rk_arena_printf(mem, "%s.damaged", file));
-	for (size_t i = 0; i < attrs.n; i++) {
-		if (!is_changed(&attrs.list[i], change))
-			attrs_write(&body, &attrs.list[i]);
-	}
-	if (change->value.p != NULL)
-		attrs_write(&body, change);
-	if (change->value.p != NULL && body.len > ATTRS_MAX)
+	if (status == RK_OK)
+		status = edit(context, &attrs, &body, err);
+	if (status == RK_OK && body.len > ATTRS_MAX)
 		status = rk_fail_plain(err, RK_LIMIT, "%s would become too large", file);
-	else if (fstat(dir, &st) < 0)
+	if (status == RK_OK && fstat(dir, &st) < 0)
 		status = rk_fail(err, RK_TEMP, "stat the directory of %s", file);
 	if (status == RK_OK) {
 		attrs_seal(&body, &out);
@@ -80,26 +68,55 @@ change_locked(
 	}
 	buf_clear(&body);
 	buf_clear(&out);
+	arena_free(mem);
 	return status;
+}
+
+enum rk_status
+attrs_edit(struct rk_account *account, int dir, const char *file, attrs_edit_fn *edit,
+    void *context, struct rk_err *err)
+{
+	char name[64];
+	struct dotlock lock;
+	enum rk_status status;
+
+	if (account->readonly)
+		return rk_fail_plain(err, RK_DENIED, "the store is read-only");
+	snprintf(name, sizeof(name), "%s.lock", file);
+	status = dotlock_take(&lock, dir, name, account->lock_timeout_ms, err);
+	if (status != RK_OK)
+		return status;
+	status = edit_locked(dir, file, edit, context, err);
+	dotlock_drop(&lock);
+	return status;
+}
+
+static bool
+is_changed(const struct attr *a, const struct attr *change)
+{
+	return a->uid == change->uid && str_eq(a->name, change->name);
+}
+
+static enum rk_status
+one_edit(void *context, const struct attrs *attrs, struct buf *out, struct rk_err *err)
+{
+	const struct attr *change = context;
+
+	(void)err;
+	for (size_t i = 0; i < attrs->n; i++) {
+		if (!is_changed(&attrs->list[i], change))
+			attrs_write(out, &attrs->list[i]);
+	}
+	if (change->value.p != NULL)
+		attrs_write(out, change);
+	return RK_OK;
 }
 
 enum rk_status
 attrs_change(struct rk_account *account, int dir, const char *file, const struct attr *change,
     struct rk_err *err)
 {
-	struct rk_arena *mem;
-	struct dotlock lock;
-	enum rk_status status;
+	struct attr mine = *change;
 
-	if (account->readonly)
-		return rk_fail_plain(err, RK_DENIED, "the store is read-only");
-	mem = arena_new();
-	status = dotlock_take(
-	    &lock, dir, rk_arena_printf(mem, "%s.lock", file), account->lock_timeout_ms, err);
-	if (status == RK_OK) {
-		status = change_locked(dir, file, change, mem, err);
-		dotlock_drop(&lock);
-	}
-	arena_free(mem);
-	return status;
+	return attrs_edit(account, dir, file, one_edit, &mine, err);
 }

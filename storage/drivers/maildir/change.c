@@ -10,13 +10,14 @@
 #include "lib/base/arena.h"
 #include "lib/base/file.h"
 #include "storage/drivers/maildir/dotlock.h"
+#include "storage/drivers/maildir/extra.h"
 #include "storage/drivers/maildir/finder.h"
 
 struct storing {
 	struct finder finder;
 	struct rk_arena *mem;
 	const struct rk_store_change *change;
-	uint64_t letters;
+	struct keyword_places places;
 };
 
 static void
@@ -26,15 +27,15 @@ flags_change(
 	switch (st->change->mode) {
 	case RK_STORE_REPLACE:
 		*flags = st->change->flags;
-		*letters = st->letters;
+		*letters = st->places.letters;
 		break;
 	case RK_STORE_ADD:
 		*flags = name->flags | st->change->flags;
-		*letters = name->keywords.bits[0] | st->letters;
+		*letters = name->keywords.bits[0] | st->places.letters;
 		break;
 	case RK_STORE_REMOVE:
 		*flags = name->flags & ~st->change->flags;
-		*letters = name->keywords.bits[0] & ~st->letters;
+		*letters = name->keywords.bits[0] & ~st->places.letters;
 		break;
 	}
 }
@@ -87,31 +88,55 @@ store_one(void *context, const struct found *found, struct rk_err *err)
 	return rk_fail(err, file_status(errno), "rename %s", found->file);
 }
 
-/* Letters of the change; new keywords get theirs under the lock. */
+/* Places of the change's keywords; new ones get theirs under the lock. */
 static enum rk_status
-letters_find(struct rk_box *box, struct storing *st, struct rk_err *err)
+keywords_find(struct rk_box *box, struct storing *st, struct rk_err *err)
 {
 	const struct rk_words *words = &st->change->keywords;
-	const char *table[LETTERS];
 	struct dotlock lock;
-	struct stat file;
-	enum rk_status status;
+	enum rk_status status = keywords_place(box, words, false, st->mem, &st->places, err);
 
-	if (words->n == 0)
-		return RK_OK;
-	status = keywords_read(box, st->mem, table, &file, err);
-	if (status != RK_OK)
+	if (status != RK_OK || st->change->mode == RK_STORE_REMOVE || !st->places.missing)
 		return status;
-	st->letters = keywords_letters(table, words);
-	if (st->change->mode == RK_STORE_REMOVE ||
-	    (size_t)__builtin_popcountll(st->letters) == words->n)
-		return RK_OK;
 	status = uidlist_lock(box, &lock, err);
 	if (status != RK_OK)
 		return status;
-	status = keywords_assign(box, words, st->mem, &st->letters, err);
+	status = keywords_place(box, words, true, st->mem, &st->places, err);
 	dotlock_drop(&lock);
 	return status;
+}
+
+static uint32_t *
+uids_of(const struct rk_ref *refs, size_t n, struct rk_arena *mem)
+{
+	uint32_t *uids = rk_arena_array(mem, n + 1, sizeof(*uids));
+
+	for (size_t i = 0; i < n; i++)
+		uids[i] = refs[i].uid;
+	return uids;
+}
+
+/* Keywords that no file name holds. */
+static enum rk_status
+extras_change(
+    struct rk_box *box, struct storing *st, const struct rk_ref *refs, size_t n, struct rk_err *err)
+{
+	struct extra_change change = { .mode = st->change->mode,
+		.words = st->places.extra,
+		.uids = uids_of(refs, n, st->mem),
+		.n = n };
+	struct extra *known;
+	enum rk_status status;
+
+	if (change.words.n == 0 && change.mode != RK_STORE_REPLACE)
+		return RK_OK;
+	if (change.words.n == 0) {
+		known = rk_arena_alloc(st->mem, sizeof(*known));
+		status = extra_read(box, st->mem, known, err);
+		if (status != RK_OK || known->n == 0)
+			return status;
+	}
+	return extra_change(box, &change, err);
 }
 
 enum rk_status
@@ -123,12 +148,14 @@ maildir_store(struct rk_box *box, const struct rk_ref *refs, size_t n,
 	struct rk_err why;
 
 	if (status == RK_OK)
-		status = letters_find(box, &st, err);
+		status = keywords_find(box, &st, err);
 	for (size_t i = 0; i < n && status == RK_OK; i++) {
 		status = finder_do(&st.finder, &refs[i], store_one, &st, err);
 		if (status == RK_NOTFOUND)
 			status = RK_OK;
 	}
+	if (status == RK_OK)
+		status = extras_change(box, &st, refs, n, err);
 	/* What was changed before a failure is changed all the same. */
 	synced = finder_sync(&st.finder, &why);
 	if (status == RK_OK && synced != RK_OK) {
@@ -138,6 +165,19 @@ maildir_store(struct rk_box *box, const struct rk_ref *refs, size_t n,
 	finder_end(&st.finder);
 	arena_free(st.mem);
 	return status;
+}
+
+void
+maildir_forget(struct rk_box *box, const struct rk_ref *refs, size_t n)
+{
+	struct rk_arena *mem = arena_new();
+	struct rk_err err = { 0 };
+
+	/* UIDs never come again: what is left of them is only room, and a full disk must not keep
+	 * anybody from deleting. */
+	if (extra_forget(box, uids_of(refs, n, mem), n, &err) != RK_OK)
+		rk_log(RK_LOG_WARN, "maildir.attributes", "%s: %s", box->name, err.text);
+	arena_free(mem);
 }
 
 enum rk_status
@@ -154,6 +194,8 @@ maildir_expunge(struct rk_box *box, const struct rk_ref *refs, size_t n, struct 
 	}
 	if (status == RK_OK)
 		status = finder_sync(&finder, err);
+	if (status == RK_OK)
+		maildir_forget(box, refs, n);
 	finder_end(&finder);
 	arena_free(mem);
 	return status;

@@ -7,6 +7,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/file.h"
 #include "storage/drivers/maildir/deliver.h"
+#include "storage/drivers/maildir/extra.h"
 #include "storage/drivers/maildir/finder.h"
 
 enum rk_status
@@ -29,18 +30,25 @@ struct copying {
 	struct deliver deliver;
 	struct rk_arena *mem;
 	const char *table[LETTERS]; /* of the source */
+	struct extra extra;
+	uint32_t uid; /* of the message at hand */
 };
 
-/* The names of a message's letters: the target has letters of its own. */
+/* The names of a message's keywords: the target has places of its own for them. */
 static struct rk_words
 words_of(const struct copying *c, uint64_t letters)
 {
-	const char **names = rk_arena_array(c->mem, LETTERS, sizeof(*names));
+	const char **names = rk_arena_array(c->mem, RK_KEYWORDS_MAX, sizeof(*names));
+	struct str more = extra_of(&c->extra, c->uid), name;
 	size_t n = 0;
 
 	for (unsigned i = 0; i < LETTERS; i++) {
 		if ((letters >> i & 1) != 0 && c->table[i] != NULL)
 			names[n++] = c->table[i];
+	}
+	while (n < RK_KEYWORDS_MAX && str_split(&more, ' ', &name)) {
+		if (extra_has(&c->extra, name))
+			names[n++] = str_dup(c->mem, name);
 	}
 	return (struct rk_words){ names, n };
 }
@@ -75,7 +83,11 @@ sources_remove(
 		if (status == RK_NOTFOUND)
 			status = RK_OK;
 	}
-	return status == RK_OK ? finder_sync(f, err) : status;
+	if (status == RK_OK)
+		status = finder_sync(f, err);
+	if (status == RK_OK)
+		maildir_forget(f->box, copy->refs, copy->n);
+	return status;
 }
 
 /* UIDs in the order of the refs; those of messages that were gone are 0. */
@@ -98,6 +110,7 @@ copy_all(struct copying *c, const struct rk_copy *copy, struct rk_uids *out, str
 	enum rk_status status = RK_OK;
 
 	for (size_t i = 0; i < copy->n && status == RK_OK; i++) {
+		c->uid = copy->refs[i].uid;
 		status = finder_do(&c->finder, &copy->refs[i], copy_one, c, err);
 		there[i] = status == RK_OK;
 		if (status == RK_NOTFOUND)
@@ -115,17 +128,23 @@ enum rk_status
 maildir_copy(struct rk_box *box, const struct rk_copy *copy, struct rk_arena *mem,
     struct rk_uids *out, struct rk_err *err)
 {
-	struct copying c = { .mem = mem, .finder = { .cur = -1, .new = -1 } };
+	struct copying *c = rk_arena_alloc(mem, sizeof(*c));
 	struct stat st;
-	enum rk_status status = deliver_begin(&c.deliver, copy->to, copy->n, mem, err);
+	enum rk_status status;
+
+	c->mem = mem;
+	c->finder.cur = c->finder.new = -1;
+	status = deliver_begin(&c->deliver, copy->to, copy->n, mem, err);
 
 	if (status == RK_OK)
-		status = finder_begin(&c.finder, box, mem, err);
+		status = finder_begin(&c->finder, box, mem, err);
 	if (status == RK_OK)
-		status = keywords_read(box, mem, c.table, &st, err);
+		status = keywords_read(box, mem, c->table, &st, err);
 	if (status == RK_OK)
-		status = copy_all(&c, copy, out, err);
-	finder_end(&c.finder);
-	deliver_end(&c.deliver);
+		status = extra_read(box, mem, &c->extra, err);
+	if (status == RK_OK)
+		status = copy_all(c, copy, out, err);
+	finder_end(&c->finder);
+	deliver_end(&c->deliver);
 	return status;
 }

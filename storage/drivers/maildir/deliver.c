@@ -12,6 +12,7 @@
 #include "lib/base/file.h"
 #include "lib/base/os_linux.h"
 #include "storage/drivers/maildir/dotlock.h"
+#include "storage/drivers/maildir/extra.h"
 
 #define COPY_BLOCK ((size_t)64 << 10)
 #define HOST_MAX 64
@@ -202,15 +203,34 @@ names_make(struct deliver *d, struct rk_err *err)
 {
 	for (size_t i = 0; i < d->n; i++) {
 		struct deliver_msg *m = &d->msgs[i];
-		uint64_t letters;
+		struct keyword_places places;
 		enum rk_status status =
-		    keywords_assign(d->box, &m->keywords, d->mem, &letters, err);
+		    keywords_place(d->box, &m->keywords, true, d->mem, &places, err);
 
 		if (status != RK_OK)
 			return status;
-		m->file = maildir_file_name(str_from(m->base), m->flags, letters, d->mem);
+		m->file = maildir_file_name(str_from(m->base), m->flags, places.letters, d->mem);
+		m->extra = places.extra;
 	}
 	return RK_OK;
+}
+
+/* Before anybody can see the messages. */
+static enum rk_status
+extras_store(struct deliver *d, const struct rk_uids *uids, struct rk_err *err)
+{
+	enum rk_status status = RK_OK;
+
+	for (size_t i = 0; i < d->n && status == RK_OK; i++) {
+		struct extra_change change = { .mode = RK_STORE_ADD,
+			.words = d->msgs[i].extra,
+			.uids = &uids->uids[i],
+			.n = 1 };
+
+		if (change.words.n > 0)
+			status = extra_change(d->box, &change, err);
+	}
+	return status;
 }
 
 /* What stands in cur/ already is taken back: nobody was told of it. */
@@ -259,6 +279,8 @@ deliver_commit(struct deliver *d, struct rk_uids *out, struct rk_err *err)
 	status = names_make(d, err);
 	if (status == RK_OK)
 		status = uidlist_give(d->box, &lock, &bases, d->mem, out, err);
+	if (status == RK_OK)
+		status = extras_store(d, out, err);
 	if (status == RK_OK)
 		status = rename_all(d, &lock, err);
 	dotlock_drop(&lock);

@@ -14,6 +14,7 @@ struct deliver_msg {
 	const char *file; /* its name in cur/, once it is there */
 	uint32_t flags;
 	struct rk_words keywords;
+	struct rk_words extra; /* of these, the ones without a letter */
 };
 
 struct deliver {

@@ -8,8 +8,8 @@
 #include "lib/base/file.h"
 
 /* A keyword that a client may be told: an atom (RFC 9051 flag-keyword). */
-static bool
-is_keyword(struct str s)
+bool
+keyword_valid(struct str s)
 {
 	if (s.n == 0 || s.n > RK_KEYWORD_LEN || s.p[0] == '\\')
 		return false;
@@ -43,7 +43,7 @@ keywords_parse(struct str bytes, struct rk_arena *mem, const char *table[LETTERS
 		table[i] = NULL;
 	while (str_split(&bytes, '\n', &line)) {
 		if (!str_split(&line, ' ', &number) || !str_u32(number, &index) ||
-		    index >= LETTERS || !is_keyword(line) || table[index] != NULL ||
+		    index >= LETTERS || !keyword_valid(line) || table[index] != NULL ||
 		    keywords_taken((const char *const *)table, line))
 			continue;
 		table[index] = str_dup(mem, line);

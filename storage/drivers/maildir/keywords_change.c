@@ -4,7 +4,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/file.h"
 #include "storage/drivers/maildir/dotlock.h"
-#include "storage/drivers/maildir/maildir_impl.h"
+#include "storage/drivers/maildir/extra.h"
 
 /* Readers take no lock, so the file is replaced; Dovecot's writers take this one. */
 static enum rk_status
@@ -32,34 +32,59 @@ table_write(struct rk_box *box, const char *const table[LETTERS], struct rk_err 
 	return status;
 }
 
-enum rk_status
-keywords_assign(struct rk_box *box, const struct rk_words *words, struct rk_arena *mem,
-    uint64_t *letters_out, struct rk_err *err)
+/* A letter for the name if one is free. */
+static bool
+letter_take(const char *table[LETTERS], const char *name)
 {
-	const char *table[LETTERS];
-	bool added = false;
+	for (unsigned k = 0; k < LETTERS; k++) {
+		if (table[k] == NULL) {
+			table[k] = name;
+			return true;
+		}
+	}
+	return false;
+}
+
+enum rk_status
+keywords_place(struct rk_box *box, const struct rk_words *words, bool make, struct rk_arena *mem,
+    struct keyword_places *out, struct rk_err *err)
+{
+	const char *table[LETTERS], **names = rk_arena_array(mem, words->n + 1, sizeof(*names));
+	struct extra *extra = rk_arena_alloc(mem, sizeof(*extra));
+	bool letters_new = false, extra_new = false;
 	struct stat st;
 	enum rk_status status;
 
-	*letters_out = 0;
+	*out = (struct keyword_places){ .extra = { names, 0 } };
 	if (words->n == 0)
 		return RK_OK;
 	status = keywords_read(box, mem, table, &st, err);
+	if (status == RK_OK)
+		status = extra_read(box, mem, extra, err);
 	if (status != RK_OK)
 		return status;
 	for (size_t i = 0; i < words->n; i++) {
-		unsigned k = 0;
+		struct str name = str_from(words->names[i]);
+		bool known = extra_has(extra, name);
 
-		if (keywords_taken(table, str_from(words->names[i])))
+		if (keywords_taken(table, name))
 			continue;
-		while (k < LETTERS && table[k] != NULL)
-			k++;
-		if (k == LETTERS)
-			return rk_fail_plain(
-			    err, RK_LIMIT, "%s has %d keywords", box->name, LETTERS);
-		table[k] = words->names[i];
-		added = true;
+		if (!known && !make) {
+			out->missing = true;
+			continue;
+		}
+		if (!known && letter_take(table, words->names[i])) {
+			letters_new = true;
+			continue;
+		}
+		extra_new = extra_new || !known;
+		names[out->extra.n++] = words->names[i];
 	}
-	*letters_out = keywords_letters(table, words);
-	return added ? table_write(box, table, err) : RK_OK;
+	out->letters = keywords_letters(table, words);
+	if (extra_new) {
+		struct extra_change change = { .mode = RK_STORE_ADD, .words = out->extra };
+
+		status = extra_change(box, &change, err);
+	}
+	return status == RK_OK && letters_new ? table_write(box, table, err) : status;
 }

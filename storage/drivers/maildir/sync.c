@@ -9,6 +9,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/file.h"
+#include "storage/drivers/maildir/extra.h"
 #include "storage/drivers/maildir/scan.h"
 
 /*
@@ -17,7 +18,7 @@
  * within the same tick of the file system's clock would otherwise be missed for ever.
  */
 #define QUIET_NS INT64_C(2000000000)
-#define STATE_VERSION 2
+#define STATE_VERSION 3
 /* Long enough for the clock of file times to tick. */
 #define TICK_MS 25
 #define TRIES 3
@@ -32,7 +33,7 @@ struct file_mark {
 struct state {
 	uint32_t version;
 	uint32_t unsure; /* read too soon after a change, or disturbed: look again */
-	struct file_mark cur, new, list, keywords;
+	struct file_mark cur, new, list, keywords, attrs;
 	/* Of the mailbox, so that an unchanged one is answered without reading its list. */
 	uint32_t uidvalidity;
 	uint32_t uidnext;
@@ -81,7 +82,9 @@ state_now(struct rk_box *box, struct state *out, struct rk_err *err)
 	if (status == RK_OK)
 		status = mark_at(box, "dovecot-uidlist", false, &out->list, err);
 	if (status == RK_OK)
-		status = mark_at(box, "dovecot-keywords", false, &out->keywords, err);
+		status = mark_at(box, KEYWORDS_FILE, false, &out->keywords, err);
+	if (status == RK_OK)
+		status = mark_at(box, ATTRS_FILE, false, &out->attrs, err);
 	return status;
 }
 
@@ -112,7 +115,7 @@ unchanged(struct rk_blob before, const struct state *now, struct rk_delta *delta
 	memcpy(delta->guid, old.guid, sizeof(delta->guid));
 	return old.version == now->version && old.unsure == 0 && mark_same(&old.cur, &now->cur) &&
 	       mark_same(&old.new, &now->new) && mark_same(&old.list, &now->list) &&
-	       mark_same(&old.keywords, &now->keywords);
+	       mark_same(&old.keywords, &now->keywords) && mark_same(&old.attrs, &now->attrs);
 }
 
 /* A message without a UID, and where it belongs among the new ones. */
@@ -238,10 +241,39 @@ msgs_fill(struct rk_box *box, const struct scan *scan, const struct uidlist *lis
 	delta->nmsgs = n;
 }
 
+/* Keywords that stand in attributes: their names, and the bits of messages that are there. */
+static enum rk_status
+extras_fill(struct rk_box *box, struct rk_arena *mem, const char **table, struct rk_delta *delta,
+    struct rk_err *err)
+{
+	struct extra *x = rk_arena_alloc(mem, sizeof(*x));
+	struct rk_msg *msgs = (struct rk_msg *)delta->msgs;
+	enum rk_status status = extra_read(box, mem, x, err);
+
+	if (status != RK_OK)
+		return status;
+	for (size_t i = 0; i < x->n; i++) {
+		table[LETTERS + i] = x->names[i];
+		if (x->names[i] != NULL)
+			delta->nkeywords = LETTERS + i + 1;
+	}
+	for (size_t i = 0; x->n > 0 && i < x->attrs.n; i++) {
+		const struct attr *a = &x->attrs.list[i];
+		struct rk_msg wanted = { .uid = a->uid }, *msg;
+
+		if (a->uid == 0 || !str_is(a->name, EXTRA_ATTR) || delta->nmsgs == 0)
+			continue;
+		msg = bsearch(&wanted, msgs, delta->nmsgs, sizeof(*msgs), msg_compare);
+		if (msg != NULL)
+			extra_bits(x, a->value, &msg->keywords);
+	}
+	return RK_OK;
+}
+
 static enum rk_status
 keywords_fill(struct rk_box *box, struct rk_arena *mem, struct rk_delta *delta, struct rk_err *err)
 {
-	const char **table = rk_arena_array(mem, LETTERS, sizeof(*table));
+	const char **table = rk_arena_array(mem, RK_KEYWORDS_MAX, sizeof(*table));
 	uint64_t used = 0;
 	struct stat st;
 	enum rk_status status = keywords_read(box, mem, table, &st, err);
@@ -258,12 +290,12 @@ keywords_fill(struct rk_box *box, struct rk_arena *mem, struct rk_delta *delta, 
 			delta->nkeywords = i + 1;
 	}
 	delta->keywords = table;
-	return RK_OK;
+	return extras_fill(box, mem, table, delta, err);
 }
 
 static void
-state_keep(struct rk_box *box, const struct scan *scan, bool missed, struct rk_arena *mem,
-    struct rk_delta *delta)
+state_keep(struct rk_box *box, const struct scan *scan, const struct file_mark *attrs, bool missed,
+    struct rk_arena *mem, struct rk_delta *delta)
 {
 	struct state *state = rk_arena_alloc(mem, sizeof(*state));
 	struct timespec now;
@@ -276,6 +308,7 @@ state_keep(struct rk_box *box, const struct scan *scan, bool missed, struct rk_a
 		state->unsure = 1;
 	state->cur = mark_of(&scan->cur);
 	state->new = mark_of(&scan->new);
+	state->attrs = *attrs; /* as it was before it was read: no file moves with it */
 	if (missed || !scan->stable || !is_quiet(&state->cur, time_ns(&now)) ||
 	    !is_quiet(&state->new, time_ns(&now)))
 		state->unsure = 1;
@@ -314,10 +347,13 @@ look(struct rk_box *box, struct rk_arena *mem, struct rk_delta *delta, bool *aga
 	struct rk_arena *work = arena_new();
 	struct uidlist list;
 	struct scan scan;
+	struct file_mark attrs;
 	bool missed = false;
-	enum rk_status status = scan_read(box, work, &scan, err);
+	enum rk_status status = mark_at(box, ATTRS_FILE, false, &attrs, err);
 
 	*delta = (struct rk_delta){ 0 };
+	if (status == RK_OK)
+		status = scan_read(box, work, &scan, err);
 	if (status == RK_OK)
 		status = uids_complete(box, &scan, work, &list, err);
 	if (status == RK_OK)
@@ -335,7 +371,7 @@ look(struct rk_box *box, struct rk_arena *mem, struct rk_delta *delta, bool *aga
 		delta->uidvalidity = list.uidvalidity;
 		delta->uidnext = list.uidnext;
 		memcpy(delta->guid, list.guid, sizeof(delta->guid));
-		state_keep(box, &scan, missed, mem, delta);
+		state_keep(box, &scan, &attrs, missed, mem, delta);
 		*again_out = delta->kind == RK_DELTA_CHANGES;
 		duplicate_log(box, &scan);
 	}
