@@ -30,7 +30,7 @@ uses_text(struct session *s, uint32_t uses)
 	return text;
 }
 
-/* rev2: a name that became another one is told (RFC 9051 section 6.3.9.7). */
+/* rev2: a name that became another one is told (RFC 9051 sections 6.3.4 and 6.3.6). */
 static void
 tell_name(struct session *s, const char *name, struct str given)
 {
@@ -90,7 +90,8 @@ cmd_rename(struct session *s, struct command *c)
 		status = account_rename(s->at.account, from, to, &err);
 	if (status != RK_OK)
 		return reply_fail(s, status, &err);
-	tell_name(s, to, c->u.rename.to);
+	if (!str_is(c->u.rename.from, from) || !str_is(c->u.rename.to, to))
+		tell_name(s, to, c->u.rename.from);
 	return reply_ok(s, NULL, "RENAME completed");
 }
 

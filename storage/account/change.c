@@ -61,6 +61,25 @@ account_create(struct account *account, const char *name, const char *uses, stru
 	return status;
 }
 
+/* Of the mailbox that has the name now: the index knows who had it last, which may be another one
+ * that was renamed since. */
+static enum rk_status
+guid_find(
+    struct account *account, const char *name, unsigned char guid[RK_GUID_LEN], struct rk_err *err)
+{
+	struct mailbox *mb;
+	bool changed;
+	enum rk_status status = account_mailbox(account, name, &mb, err);
+
+	if (status != RK_OK)
+		return status;
+	status = mailbox_sync(mb, &changed, err);
+	if (status == RK_OK)
+		memcpy(guid, mailbox_guid(mb), RK_GUID_LEN);
+	mailbox_close(mb);
+	return status;
+}
+
 enum rk_status
 account_delete(struct account *account, const char *name, struct rk_err *err)
 {
@@ -70,11 +89,11 @@ account_delete(struct account *account, const char *name, struct rk_err *err)
 
 	if (is_inbox(name))
 		return rk_fail_plain(err, RK_DENIED, "INBOX stays");
+	forgotten = guid_find(account, name, guid, &why);
 	status = account->driver->box_delete(account->store, name, err);
 	if (status != RK_OK)
 		return status;
 	/* What the index keeps of it is only room. */
-	forgotten = index_guid_of(account->index, name, guid, &why);
 	if (forgotten == RK_OK)
 		forgotten = index_forget(account->index, guid, &why);
 	if (forgotten != RK_OK && forgotten != RK_NOTFOUND)
@@ -105,6 +124,9 @@ inbox_rename(struct account *account, const char *to, struct rk_err *err)
 {
 	struct mailbox *inbox, *box;
 	struct rk_arena *mem;
+	struct index_info info;
+	struct rk_err why = { 0 };
+	bool empty = false;
 	enum rk_status status = account_create(account, to, NULL, err);
 
 	if (status == RK_OK)
@@ -115,8 +137,13 @@ inbox_rename(struct account *account, const char *to, struct rk_err *err)
 	status = account_mailbox(account, to, &box, err);
 	if (status == RK_OK) {
 		status = messages_move(inbox, box, mem, err);
+		empty = status != RK_OK && mailbox_info(box, mem, &info, &why) == RK_OK &&
+		        info.messages == 0;
 		mailbox_close(box);
 	}
+	/* Nothing came: another try must not find the name taken. */
+	if (empty && account->driver->box_delete(account->store, to, &why) != RK_OK)
+		log_ev(RK_LOG_WARN, "mailbox.undo", LOG_S("box", to), LOG_ERR(&why));
 	mailbox_close(inbox);
 	arena_free(mem);
 	return status;

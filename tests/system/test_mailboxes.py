@@ -155,6 +155,36 @@ def test_rename_takes_all_below_along_and_keeps_uids(mail):
     assert c.ok("SELECT a/b").numbers(b"EXISTS") == [0]
 
 
+def test_rename_tells_a_name_that_was_normalized(mail):
+    c = client(mail)
+    c.ok("CREATE INBOX/a")
+    row = c.ok("RENAME inbox/a new").of(b"LIST")[0]
+    assert (row["name"], row["extended"]) == (b"new", {b"OLDNAME": [b"inbox/a"]})
+    assert c.ok("RENAME new newer").of(b"LIST") == []
+
+
+def test_deleting_a_new_mailbox_leaves_the_index_of_the_renamed_one(mail):
+    c = client(mail)
+    c.ok("CREATE a")
+    append(c, b"a")
+    c.ok("SELECT a")
+    c.ok("STORE 1 +FLAGS.SILENT ($Key)")
+    c.ok("UNSELECT")
+    c.ok("RENAME a b")
+    c.ok("CREATE a")
+    c.ok("DELETE a")
+    assert c.ok("SELECT b").numbers(b"EXISTS") == [1]
+    assert c.ok("FETCH 1 (FLAGS UID)").fetched()[1][b"UID"] == 1
+    assert not mail.log_lines("index.reset")
+
+
+def test_rename_beyond_the_depth_of_names_is_refused(mail):
+    c = client(mail)
+    c.ok("CREATE a/b/c/d/e")
+    c.refused("RENAME a " + "/".join("x" * 29), b"NO", b"CANNOT")
+    assert b"a/b/c/d/e" in listed(c)
+
+
 @pytest.mark.parametrize("names,code", [
     ("a b", b"ALREADYEXISTS"), ("a a", b"ALREADYEXISTS"), ("a INBOX", b"ALREADYEXISTS"), ("none x", b"NONEXISTENT"),
     ("a a/x", b"CANNOT"), ("a ../x", b"CANNOT"), ("INBOX b", b"ALREADYEXISTS")])

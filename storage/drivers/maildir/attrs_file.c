@@ -44,8 +44,10 @@ attrs_read(int dir, const char *file, struct rk_arena *mem, struct attrs *out, s
 }
 
 static enum rk_status
-edit_locked(int dir, const char *file, attrs_edit_fn *edit, void *context, struct rk_err *err)
+edit_locked(
+    struct dotlock *lock, const char *file, attrs_edit_fn *edit, void *context, struct rk_err *err)
 {
+	int dir = lock->dirfd;
 	struct rk_arena *mem = arena_new();
 	struct buf body = BUF_INIT, out = BUF_INIT;
 	struct attrs attrs;
@@ -54,14 +56,20 @@ edit_locked(int dir, const char *file, attrs_edit_fn *edit, void *context, struc
 	struct stat st;
 
 	/* What could not be read is kept for the administrator. */
-	if (status == RK_OK && damaged)
-		(void)renameat(dir, file, dir, rk_arena_printf(mem, "%s.damaged", file));
+	if (status == RK_OK && damaged) {
+		rk_log(RK_LOG_ERROR, "maildir.attributes", "%s is damaged and begun anew", file);
+		(void)renameat2(
+		    dir, file, dir, rk_arena_printf(mem, "%s.damaged", file), RENAME_NOREPLACE);
+	}
 	if (status == RK_OK)
 		status = edit(context, &attrs, &body, err);
 	if (status == RK_OK && body.len > ATTRS_MAX)
 		status = rk_fail_plain(err, RK_LIMIT, "%s would become too large", file);
 	if (status == RK_OK && fstat(dir, &st) < 0)
 		status = rk_fail(err, RK_TEMP, "stat the directory of %s", file);
+	/* Held too long (a stopped process), the lock may be another's by now. */
+	if (status == RK_OK)
+		status = dotlock_keep(lock, err);
 	if (status == RK_OK) {
 		attrs_seal(&body, &out);
 		status = file_replace(dir, file, out.data, out.len, st.st_mode & 0666, err);
@@ -86,7 +94,7 @@ attrs_edit(struct rk_account *account, int dir, const char *file, attrs_edit_fn 
 	status = dotlock_take(&lock, dir, name, account->lock_timeout_ms, err);
 	if (status != RK_OK)
 		return status;
-	status = edit_locked(dir, file, edit, context, err);
+	status = edit_locked(&lock, file, edit, context, err);
 	dotlock_drop(&lock);
 	return status;
 }

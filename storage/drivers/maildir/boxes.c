@@ -198,6 +198,9 @@ maildir_box_delete(struct rk_account *account, const char *name, struct rk_err *
 	}
 	if (status == RK_OK)
 		status = file_sync(account->root, "the root", err);
+	/* A session that has it open sees it go as a whole, not message by message. */
+	if (status == RK_OK)
+		(void)renameat(account->root, TRASH "/cur", account->root, TRASH "/gone");
 	if (status == RK_OK)
 		trash_remove(account->root, TRASH);
 	arena_free(mem);
@@ -213,6 +216,17 @@ struct renaming {
 	} * dirs;
 	size_t n;
 };
+
+/* What is longer or deeper can be named by no client. */
+static bool
+name_fits(const char *name)
+{
+	size_t depth = 1;
+
+	for (const char *slash = strchr(name, '/'); slash != NULL; slash = strchr(slash + 1, '/'))
+		depth++;
+	return depth <= RK_NAME_DEPTH_MAX && strlen(name) <= RK_NAME_MAX;
+}
 
 /* Directories of `from` and all below it, with what they shall be called. */
 static enum rk_status
@@ -233,6 +247,8 @@ dirs_find(struct rk_account *account, const char *from, const char *to, struct r
 		    (boxes.entries[i].flags & RK_LIST_NOSELECT) != 0)
 			continue;
 		name = rk_arena_printf(mem, "%s%s", to, name + len);
+		if (!name_fits(name))
+			return rk_fail_plain(err, RK_INVALID, "a name below it would be too deep");
 		status =
 		    dir_find(account, boxes.entries[i].name, mem, &out->dirs[out->n].from, err);
 		if (status == RK_OK && dir_find(account, name, mem, &there, NULL) == RK_OK)

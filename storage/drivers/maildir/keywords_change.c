@@ -24,8 +24,10 @@ table_write(struct rk_box *box, const char *const table[LETTERS], struct rk_err 
 	status = dotlock_take(
 	    &lock, box->dir, KEYWORDS_FILE ".lock", box->account->lock_timeout_ms, err);
 	if (status == RK_OK) {
-		status = file_replace(
-		    box->dir, KEYWORDS_FILE, out.data, out.len, st.st_mode & 0666, err);
+		status = dotlock_keep(&lock, err);
+		if (status == RK_OK)
+			status = file_replace(
+			    box->dir, KEYWORDS_FILE, out.data, out.len, st.st_mode & 0666, err);
 		dotlock_drop(&lock);
 	}
 	buf_clear(&out);

@@ -46,11 +46,23 @@ line_to_dir(struct str line, bool v2, struct buf *dir)
 	}
 }
 
+static size_t
+lines_count(struct str bytes)
+{
+	size_t n = 1;
+
+	for (size_t i = 0; i < bytes.n; i++)
+		n += bytes.p[i] == '\n';
+	return n;
+}
+
 size_t
 subscriptions_parse(struct str bytes, char separator, struct rk_arena *mem, const char ***names_out)
 {
 	bool v2 = str_starts(bytes, V2_HEAD);
-	const char **names = rk_arena_array(mem, MAILBOXES_MAX, sizeof(*names));
+	size_t lines = lines_count(bytes);
+	const char **names =
+	    rk_arena_array(mem, lines < MAILBOXES_MAX ? lines : MAILBOXES_MAX, sizeof(*names));
 	struct buf dir = BUF_INIT;
 	struct str line;
 	size_t n = 0;
@@ -176,8 +188,8 @@ lines_keep(struct rk_account *account, struct str bytes, bool v2, const char *na
 }
 
 static enum rk_status
-set_locked(struct rk_account *account, const char *name, bool subscribed, struct rk_arena *mem,
-    struct rk_err *err)
+set_locked(struct rk_account *account, struct dotlock *lock, const char *name, bool subscribed,
+    struct rk_arena *mem, struct rk_err *err)
 {
 	struct buf out = BUF_INIT;
 	struct str bytes;
@@ -200,6 +212,8 @@ set_locked(struct rk_account *account, const char *name, bool subscribed, struct
 		status = line_of(account, name, v2, &out, err);
 	if (status == RK_OK && out.len > SUBSCRIPTIONS_MAX)
 		status = rk_fail_plain(err, RK_LIMIT, "too many subscriptions");
+	if (status == RK_OK)
+		status = dotlock_keep(lock, err);
 	if (status == RK_OK)
 		status =
 		    file_replace(account->root, NAME, out.data, out.len, st.st_mode & 0666, err);
@@ -228,7 +242,7 @@ subscriptions_set(struct rk_account *account, const char *name, bool subscribed,
 		if (status == RK_OK && subscribed && n >= MAILBOXES_MAX)
 			status = rk_fail_plain(err, RK_LIMIT, "too many subscriptions");
 		if (status == RK_OK && is != subscribed)
-			status = set_locked(account, name, subscribed, mem, err);
+			status = set_locked(account, &lock, name, subscribed, mem, err);
 		dotlock_drop(&lock);
 	}
 	arena_free(mem);
