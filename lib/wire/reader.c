@@ -231,6 +231,17 @@ is_message(const struct reader *r, size_t header)
 }
 
 static enum reader_step
+literal_take(struct reader *r, const struct literal *lit, bool spilling)
+{
+	r->left = lit->size;
+	r->literal8 = lit->literal8;
+	r->spilling = spilling;
+	r->line_start = r->bytes.len;
+	r->state = lit->size > 0 ? STATE_LITERAL : STATE_LINE;
+	return lit->sync ? READER_CONTINUE : READER_MORE;
+}
+
+static enum reader_step
 message_begin(struct reader *r, const struct literal *lit)
 {
 	uint64_t held = r->spill.end;
@@ -243,12 +254,7 @@ message_begin(struct reader *r, const struct literal *lit)
 	if (spill_begin(&r->spill, r->bytes.len, &err) != RK_OK)
 		return refuse(r, READER_TOO_BIG, true, !lit->sync);
 	r->message = false;
-	r->left = lit->size;
-	r->literal8 = lit->literal8;
-	r->spilling = true;
-	r->line_start = r->bytes.len;
-	r->state = lit->size > 0 ? STATE_LITERAL : STATE_LINE;
-	return lit->sync ? READER_CONTINUE : READER_MORE;
+	return literal_take(r, lit, true);
 }
 
 static enum reader_step
@@ -263,12 +269,7 @@ literal_begin(struct reader *r, const struct literal *lit)
 		too_big = true;
 	if (too_big)
 		return refuse(r, READER_TOO_BIG, true, !lit->sync);
-	r->left = lit->size;
-	r->literal8 = lit->literal8;
-	r->spilling = false;
-	r->line_start = r->bytes.len;
-	r->state = lit->size > 0 ? STATE_LITERAL : STATE_LINE;
-	return lit->sync ? READER_CONTINUE : READER_MORE;
+	return literal_take(r, lit, false);
 }
 
 /* The line that ends with the LF just added. */

@@ -26,21 +26,6 @@ writable(const struct rk_account *account, struct rk_err *err)
 	return account->readonly ? rk_fail_plain(err, RK_DENIED, "the store is read-only") : RK_OK;
 }
 
-static bool
-has_cur(int root, const char *dir)
-{
-	struct rk_err err;
-	struct stat st;
-	bool yes;
-	int fd;
-
-	if (file_open_dir(root, dir, &fd, &err) != RK_OK)
-		return false;
-	yes = fstatat(fd, "cur", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
-	close(fd);
-	return yes;
-}
-
 /* The directory that the mailbox has, in whichever spelling; RK_NOTFOUND: it has none. */
 static enum rk_status
 dir_find(struct rk_account *account, const char *name, struct rk_arena *mem, const char **out,
@@ -48,10 +33,10 @@ dir_find(struct rk_account *account, const char *name, struct rk_arena *mem, con
 {
 	enum rk_status status = maildir_dir_of(name, account->separator, mem, out, err);
 
-	if (status == RK_OK && has_cur(account->root, *out))
+	if (status == RK_OK && maildir_is_mailbox(account->root, *out))
 		return RK_OK;
 	if (status == RK_OK && maildir_dir_raw(name, account->separator, mem, out, err) == RK_OK &&
-	    has_cur(account->root, *out))
+	    maildir_is_mailbox(account->root, *out))
 		return RK_OK;
 	return rk_fail_plain(err, RK_NOTFOUND, "there is no mailbox %s", name);
 }
@@ -106,7 +91,7 @@ dir_make(struct rk_account *account, const char *path, struct rk_arena *mem, str
 	    renameat2(account->root, fresh, account->root, path, RENAME_NOREPLACE) == 0)
 		return file_sync(account->root, "the root", err);
 	if (status == RK_OK && errno == EEXIST)
-		status = has_cur(account->root, path)
+		status = maildir_is_mailbox(account->root, path)
 		             ? rk_fail_plain(err, RK_EXISTS, "%s is there", path)
 		             : dir_complete(account, path, st.st_mode & 0777, err);
 	else if (status == RK_OK)

@@ -31,9 +31,8 @@ name_add(struct names *names, const char *name, uint32_t flags)
 	names->entries[names->n++] = (struct rk_list_entry){ name, flags };
 }
 
-/* A real directory (no link) with a real cur/ in it. */
-static bool
-is_mailbox(int root, const char *dir)
+bool
+maildir_is_mailbox(int root, const char *dir)
 {
 	struct rk_err err;
 	struct stat st;
@@ -91,7 +90,7 @@ entry_take(struct rk_account *account, const struct dirent *entry, struct names 
 		return;
 	if (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN)
 		return;
-	if (!is_mailbox(account->root, entry->d_name))
+	if (!maildir_is_mailbox(account->root, entry->d_name))
 		return;
 	if (!maildir_name_of(entry->d_name, account->separator, names->mem, &name)) {
 		/* Dovecot's directories of mailboxes being deleted start with two dots. */

@@ -166,6 +166,9 @@ void maildir_forget(struct rk_box *box, const struct rk_ref *refs, size_t n);
 RK_MUST_CHECK enum rk_status maildir_box_dir(
     struct rk_account *account, const char *name, int *dir_out, struct rk_err *err);
 
+/* --- list.c: a real directory (no link) beneath the root, with a real cur/ in it. --- */
+bool maildir_is_mailbox(int root, const char *dir);
+
 /* --- boxes.c: removes a directory beneath the root with what is in it, as far as it can. --- */
 void trash_remove(int root, const char *path);
 
