@@ -41,6 +41,46 @@ dir_find(struct rk_account *account, const char *name, struct rk_arena *mem, con
 	return rk_fail_plain(err, RK_NOTFOUND, "there is no mailbox %s", name);
 }
 
+/* Removes what is in a directory; what can't be removed stays. */
+static void
+dir_empty(int dir, unsigned depth)
+{
+	struct dirent *entry;
+	DIR *d = fdopendir(dir);
+
+	if (d == NULL) {
+		close(dir);
+		return;
+	}
+	while ((entry = readdir(d)) != NULL) {
+		struct rk_err err;
+		int sub;
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		if (unlinkat(dirfd(d), entry->d_name, 0) == 0 || depth == 0)
+			continue;
+		if (file_open_dir(dirfd(d), entry->d_name, &sub, &err) == RK_OK)
+			dir_empty(sub, depth - 1);
+		unlinkat(dirfd(d), entry->d_name, AT_REMOVEDIR);
+	}
+	closedir(d);
+}
+
+/* Removes a directory beneath the root with what is in it, as far as it can. */
+static void
+trash_remove(int root, const char *path)
+{
+	struct rk_err err;
+	int dir;
+
+	if (file_open_dir(root, path, &dir, &err) != RK_OK)
+		return;
+	dir_empty(dir, TRASH_DEPTH);
+	if (unlinkat(root, path, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		rk_log(RK_LOG_WARN, "maildir.trash", "%s is left (errno %d)", path, errno);
+}
+
 /* --- create --- */
 
 static enum rk_status
@@ -122,45 +162,6 @@ maildir_box_create(struct rk_account *account, const char *name, struct rk_err *
 }
 
 /* --- delete --- */
-
-/* Removes what is in a directory; what can't be removed stays. */
-static void
-dir_empty(int dir, unsigned depth)
-{
-	struct dirent *entry;
-	DIR *d = fdopendir(dir);
-
-	if (d == NULL) {
-		close(dir);
-		return;
-	}
-	while ((entry = readdir(d)) != NULL) {
-		struct rk_err err;
-		int sub;
-
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		if (unlinkat(dirfd(d), entry->d_name, 0) == 0 || depth == 0)
-			continue;
-		if (file_open_dir(dirfd(d), entry->d_name, &sub, &err) == RK_OK)
-			dir_empty(sub, depth - 1);
-		unlinkat(dirfd(d), entry->d_name, AT_REMOVEDIR);
-	}
-	closedir(d);
-}
-
-void
-trash_remove(int root, const char *path)
-{
-	struct rk_err err;
-	int dir;
-
-	if (file_open_dir(root, path, &dir, &err) != RK_OK)
-		return;
-	dir_empty(dir, TRASH_DEPTH);
-	if (unlinkat(root, path, AT_REMOVEDIR) < 0 && errno != ENOENT)
-		rk_log(RK_LOG_WARN, "maildir.trash", "%s is left (errno %d)", path, errno);
-}
 
 enum rk_status
 maildir_box_delete(struct rk_account *account, const char *name, struct rk_err *err)

@@ -169,9 +169,6 @@ RK_MUST_CHECK enum rk_status maildir_box_dir(
 /* --- list.c: a real directory (no link) beneath the root, with a real cur/ in it. --- */
 bool maildir_is_mailbox(int root, const char *dir);
 
-/* --- boxes.c: removes a directory beneath the root with what is in it, as far as it can. --- */
-void trash_remove(int root, const char *path);
-
 /* --- the operations --- */
 enum rk_status maildir_append(struct rk_box *box, const struct rk_new_msg *msgs, size_t n,
     struct rk_arena *mem, struct rk_uids *out, struct rk_err *err);
