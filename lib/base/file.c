@@ -194,6 +194,28 @@ replace_write(
 }
 
 enum rk_status
+file_rename_new(int from_dir, const char *from, int to_dir, const char *to, struct rk_err *err)
+{
+	struct stat st;
+	int error = 0;
+
+	if (renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE) == 0)
+		return RK_OK;
+	error = errno;
+	/* Some file systems (NFS) cannot be told so. */
+	if (error == EINVAL || error == ENOSYS) {
+		if (fstatat(to_dir, to, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			error = EEXIST;
+		else if (renameat(from_dir, from, to_dir, to) == 0)
+			return RK_OK;
+		else
+			error = errno;
+	}
+	errno = error;
+	return rk_fail(err, file_status(error), "rename %s", from);
+}
+
+enum rk_status
 file_replace(
     int dirfd, const char *name, const void *bytes, size_t n, mode_t mode, struct rk_err *err)
 {

@@ -43,6 +43,10 @@ RK_MUST_CHECK enum rk_status file_read(
 /* All bytes, in spite of EINTR and short writes. RK_QUOTA when the disk or quota is full. */
 RK_MUST_CHECK enum rk_status file_write(int fd, const void *bytes, size_t n, struct rk_err *err);
 
+/* Renames, never over another file: RK_EXISTS. RK_NOTFOUND. Nothing is synced. */
+RK_MUST_CHECK enum rk_status file_rename_new(
+    int from_dir, const char *from, int to_dir, const char *to, struct rk_err *err);
+
 /* Replaces `name` in `dirfd` by `bytes`: temporary file beside it, fsync, rename, fsync of dirfd.
  */
 RK_MUST_CHECK enum rk_status file_replace(

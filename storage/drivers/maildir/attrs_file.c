@@ -52,14 +52,16 @@ edit_locked(
 	struct buf body = BUF_INIT, out = BUF_INIT;
 	struct attrs attrs;
 	bool damaged;
+	struct rk_err kept;
 	enum rk_status status = file_parse(dir, file, mem, &attrs, &damaged, err);
 	struct stat st;
 
 	/* What could not be read is kept for the administrator. */
 	if (status == RK_OK && damaged) {
 		rk_log(RK_LOG_ERROR, "maildir.attributes", "%s is damaged and begun anew", file);
-		(void)renameat2(
-		    dir, file, dir, rk_arena_printf(mem, "%s.damaged", file), RENAME_NOREPLACE);
+		if (file_rename_new(
+			dir, file, dir, rk_arena_printf(mem, "%s.damaged", file), &kept) != RK_OK)
+			rk_log(RK_LOG_WARN, "maildir.attributes", "%s", kept.text);
 	}
 	if (status == RK_OK)
 		status = edit(context, &attrs, &body, err);

@@ -127,15 +127,14 @@ dir_make(struct rk_account *account, const char *path, struct rk_arena *mem, str
 	status = file_make_dir(account->root, fresh, st.st_mode & 0777, err);
 	if (status == RK_OK)
 		status = dir_complete(account, fresh, st.st_mode & 0777, err);
-	if (status == RK_OK &&
-	    renameat2(account->root, fresh, account->root, path, RENAME_NOREPLACE) == 0)
+	if (status == RK_OK)
+		status = file_rename_new(account->root, fresh, account->root, path, err);
+	if (status == RK_OK)
 		return file_sync(account->root, "the root", err);
-	if (status == RK_OK && errno == EEXIST)
+	if (status == RK_EXISTS)
 		status = maildir_is_mailbox(account->root, path)
 		             ? rk_fail_plain(err, RK_EXISTS, "%s is there", path)
 		             : dir_complete(account, path, st.st_mode & 0777, err);
-	else if (status == RK_OK)
-		status = rk_fail(err, file_status(errno), "rename to %s", path);
 	trash_remove(account->root, fresh);
 	return status;
 }
@@ -174,14 +173,14 @@ maildir_box_delete(struct rk_account *account, const char *name, struct rk_err *
 		status = rk_fail_plain(err, RK_DENIED, "INBOX stays");
 	if (status == RK_OK)
 		status = dir_find(account, name, mem, &path, err);
-	for (int i = 0; status == RK_OK; i++) {
-		if (renameat2(account->root, path, account->root, TRASH, RENAME_NOREPLACE) == 0)
-			break;
-		if (errno != EEXIST || i == TRASH_TRIES)
-			status = rk_fail(err, file_status(errno), "remove %s", name);
-		else
-			trash_remove(account->root, TRASH); /* of one that did not finish */
+	if (status == RK_OK)
+		status = file_rename_new(account->root, path, account->root, TRASH, err);
+	for (int i = 0; status == RK_EXISTS && i < TRASH_TRIES; i++) {
+		trash_remove(account->root, TRASH); /* of one that did not finish */
+		status = file_rename_new(account->root, path, account->root, TRASH, err);
 	}
+	if (status == RK_EXISTS)
+		status = rk_fail_plain(err, RK_TEMP, "%s can't be removed", TRASH);
 	if (status == RK_OK)
 		status = file_sync(account->root, "the root", err);
 	/* A session that has it open sees it go as a whole, not message by message. */
@@ -252,20 +251,24 @@ dirs_find(struct rk_account *account, const char *from, const char *to, struct r
 static enum rk_status
 dirs_rename(struct rk_account *account, const struct renaming *r, struct rk_err *err)
 {
-	for (size_t i = 0; i < r->n; i++) {
-		int error;
+	int root = account->root;
 
-		if (renameat2(account->root, r->dirs[i].from, account->root, r->dirs[i].to,
-			RENAME_NOREPLACE) == 0)
+	for (size_t i = 0; i < r->n; i++) {
+		struct rk_err undo;
+		enum rk_status status =
+		    file_rename_new(root, r->dirs[i].from, root, r->dirs[i].to, err);
+
+		if (status == RK_OK)
 			continue;
-		error = errno;
-		while (i-- > 0)
-			(void)renameat2(account->root, r->dirs[i].to, account->root,
-			    r->dirs[i].from, RENAME_NOREPLACE);
-		errno = error;
-		return rk_fail(err, file_status(error), "rename a mailbox");
+		while (i-- > 0) {
+			if (file_rename_new(root, r->dirs[i].to, root, r->dirs[i].from, &undo) !=
+			    RK_OK)
+				rk_log(RK_LOG_ERROR, "maildir.rename", "%s stays: %s",
+				    r->dirs[i].to, undo.text);
+		}
+		return status;
 	}
-	return file_sync(account->root, "the root", err);
+	return file_sync(root, "the root", err);
 }
 
 enum rk_status

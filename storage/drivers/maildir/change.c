@@ -40,24 +40,6 @@ flags_change(
 	}
 }
 
-/* Never over another file, which would be a message with the same base name: it stays as it is. */
-static int
-rename_only(int from_dir, const char *from, int to_dir, const char *to)
-{
-	struct stat st;
-
-	if (renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE) == 0)
-		return 0;
-	if (errno != EINVAL && errno != ENOSYS)
-		return -1;
-	/* Some file systems (NFS) cannot be told so. */
-	if (fstatat(to_dir, to, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-		errno = EEXIST;
-		return -1;
-	}
-	return renameat(from_dir, from, to_dir, to);
-}
-
 /* The rename names the flags that it found: if another program changed them, there is no such file
  * and the message is looked for again, so no change is lost. */
 static enum rk_status
@@ -68,24 +50,27 @@ store_one(void *context, const struct found *found, struct rk_err *err)
 	uint64_t letters = 0;
 	const char *file;
 	struct stat there;
+	enum rk_status status;
 
 	flags_change(st, &found->name, &flags, &letters);
 	file = maildir_file_name(str_from(found->file), flags, letters, st->mem);
 	/* Without a flag it may wait in new/ on. */
-	if (flags == found->name.flags && letters == found->name.keywords.bits[0]) {
-		if (fstatat(found->dir, found->file, &there, AT_SYMLINK_NOFOLLOW) == 0)
-			return RK_OK;
-	} else if (rename_only(found->dir, found->file, st->finder.cur, file) == 0) {
-		st->finder.cur_changed = true;
-		st->finder.new_changed = st->finder.new_changed || !found->in_cur;
-		return RK_OK;
-	}
-	if (errno == EEXIST) {
+	if (flags == found->name.flags && letters == found->name.keywords.bits[0])
+		return fstatat(found->dir, found->file, &there, AT_SYMLINK_NOFOLLOW) == 0
+		           ? RK_OK
+		           : rk_fail(err, file_status(errno), "stat %s", found->file);
+	/* Another file of that name would be a message with the same base: both stay. */
+	status = file_rename_new(found->dir, found->file, st->finder.cur, file, err);
+	if (status == RK_EXISTS) {
 		rk_log(RK_LOG_WARN, "maildir.duplicate",
 		    "%s: another file has the name %s; its flags stay", st->finder.box->name, file);
 		return RK_OK;
 	}
-	return rk_fail(err, file_status(errno), "rename %s", found->file);
+	if (status != RK_OK)
+		return status;
+	st->finder.cur_changed = true;
+	st->finder.new_changed = st->finder.new_changed || !found->in_cur;
+	return RK_OK;
 }
 
 /* Places of the change's keywords; new ones get theirs under the lock. */

@@ -73,6 +73,13 @@ finder_next(struct finder *f, struct found *found, bool anew, struct rk_err *err
 	file = scan_find(&f->scan, found->name.base);
 	if (file == NULL)
 		return rk_fail_plain(err, RK_NOTFOUND, "the message is gone");
+	/* new/ may have been made since. */
+	if (!file->in_cur && f->new < 0) {
+		enum rk_status status = file_open_dir(f->box->dir, "new", &f->new, err);
+
+		if (status != RK_OK)
+			return status;
+	}
 	*found = (struct found){
 		.dir = file->in_cur ? f->cur : f->new,
 		.file = file->file,
@@ -96,7 +103,7 @@ finder_do(
 		/* An undisturbed look that does not show it settles it. */
 		if (status == RK_NOTFOUND && f->scan.stable)
 			return status;
-		if (status == RK_OK && found.dir >= 0)
+		if (status == RK_OK)
 			status = fn(context, &found, err);
 	}
 	return status;
