@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "lib/base/arena.h"
-#include "storage/drivers/maildir/attrs.h"
+#include "storage/drivers/maildir/keywords.h"
 #include "storage/drivers/maildir/subscriptions.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -28,6 +28,34 @@ list_check(const struct uidlist *list)
 		abort();
 }
 
+/* Whatever the file says, each name has one place, and makes no bit where no name is. */
+static void
+table_check(const struct attrs *attrs, struct rk_arena *mem)
+{
+	static const char *const words[] = { "a", "b", "new" };
+	struct keyword_table *table = rk_arena_alloc(mem, sizeof(*table));
+	struct keyword_places places;
+	struct rk_err err;
+
+	keywords_extra(attrs, mem, table);
+	for (size_t i = 0; i < table->nmsgs; i++) {
+		struct rk_keywords bits = { { 0 } };
+
+		if (i > 0 && table->msgs[i].uid < table->msgs[i - 1].uid)
+			abort();
+		keywords_bits(table, table->msgs[i].names, &bits);
+		for (size_t at = 0; at < RK_KEYWORDS_MAX; at++) {
+			if ((bits.bits[at / 64] >> at % 64 & 1) != 0 &&
+			    (at < LETTERS || at >= LETTERS + table->nextra ||
+				table->extra[at - LETTERS] == NULL))
+				abort();
+		}
+	}
+	if (keywords_make(table, &(struct rk_words){ words, 3 }, mem, &places, &err) == RK_OK &&
+	    !keywords_find(table, &(struct rk_words){ words, 3 }, mem, &places))
+		abort();
+}
+
 /* Behind a sum that is right everything may stand; what is read is written back the same. */
 static void
 attrs_check(struct str bytes, struct rk_arena *mem)
@@ -40,6 +68,7 @@ attrs_check(struct str bytes, struct rk_arena *mem)
 		abort();
 	attrs_seal(&body, &sealed);
 	if (attrs_parse(str_of(sealed.data, sealed.len), mem, &attrs)) {
+		table_check(&attrs, mem);
 		for (size_t i = 0; i < attrs.n; i++) {
 			const struct attr *a = &attrs.list[i];
 
@@ -68,7 +97,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uidlist_parse(bytes, mem, &list);
 	list_check(&list);
 	keywords_parse(bytes, mem, table);
-	(void)keywords_letters(table, &(struct rk_words){ (const char *const[]){ "a", "b" }, 2 });
 	attrs_check(bytes, mem);
 	for (size_t i = 0; i < subscriptions_parse(bytes, '/', mem, &names); i++) {
 		if (names[i][0] == '\0')

@@ -150,7 +150,7 @@ def test_keywords_beyond_the_letters(mail):
     d.ok("STORE 1 +FLAGS (%s)" % " ".join("more%d" % i for i in range(216)))
     d.ok("STORE 1:2 +FLAGS.SILENT (\\Deleted)")
     d.ok("EXPUNGE")
-    assert b"\n1 " not in (mail.maildir() / ".Archive/rookery-attributes").read_bytes()
+    assert b"\n1 " not in (mail.maildir() / ".Archive/rookery-keywords").read_bytes()
 
 
 def test_store_of_foreign_and_unknown_letters_keeps_them(mail):

@@ -10,13 +10,14 @@
 #include "lib/base/arena.h"
 #include "lib/base/file.h"
 #include "storage/drivers/maildir/dotlock.h"
-#include "storage/drivers/maildir/extra.h"
 #include "storage/drivers/maildir/finder.h"
+#include "storage/drivers/maildir/keywords.h"
 
 struct storing {
 	struct finder finder;
 	struct rk_arena *mem;
 	const struct rk_store_change *change;
+	struct keyword_table keywords;
 	struct keyword_places places;
 };
 
@@ -75,30 +76,25 @@ store_one(void *context, const struct found *found, struct rk_err *err)
 
 /* Places of the change's keywords; new ones get theirs under the lock. */
 static enum rk_status
-keywords_find(struct rk_box *box, struct storing *st, struct rk_err *err)
+places_find(struct rk_box *box, struct storing *st, struct rk_err *err)
 {
 	const struct rk_words *words = &st->change->keywords;
 	struct dotlock lock;
-	enum rk_status status = keywords_place(box, words, false, st->mem, &st->places, err);
+	enum rk_status status = keywords_read(box, st->mem, &st->keywords, err);
 
-	if (status != RK_OK || st->change->mode == RK_STORE_REMOVE || !st->places.missing)
+	if (status != RK_OK || keywords_find(&st->keywords, words, st->mem, &st->places) ||
+	    st->change->mode == RK_STORE_REMOVE)
 		return status;
 	status = uidlist_lock(box, &lock, err);
 	if (status != RK_OK)
 		return status;
-	status = keywords_place(box, words, true, st->mem, &st->places, err);
+	status = keywords_read(box, st->mem, &st->keywords, err);
+	if (status == RK_OK)
+		status = keywords_make(&st->keywords, words, st->mem, &st->places, err);
+	if (status == RK_OK)
+		status = keywords_save(box, &st->keywords, err);
 	dotlock_drop(&lock);
 	return status;
-}
-
-static uint32_t *
-uids_of(const struct rk_ref *refs, size_t n, struct rk_arena *mem)
-{
-	uint32_t *uids = rk_arena_array(mem, n + 1, sizeof(*uids));
-
-	for (size_t i = 0; i < n; i++)
-		uids[i] = refs[i].uid;
-	return uids;
 }
 
 /* Keywords that no file name holds. */
@@ -106,22 +102,15 @@ static enum rk_status
 extras_change(
     struct rk_box *box, struct storing *st, const struct rk_ref *refs, size_t n, struct rk_err *err)
 {
-	struct extra_change change = { .mode = st->change->mode,
-		.words = st->places.extra,
-		.uids = uids_of(refs, n, st->mem),
-		.n = n };
-	struct extra *known;
-	enum rk_status status;
+	struct extra_words *msgs;
+	bool replaces = st->change->mode == RK_STORE_REPLACE && st->keywords.nmsgs > 0;
 
-	if (change.words.n == 0 && change.mode != RK_STORE_REPLACE)
+	if (st->places.extra.n == 0 && !replaces)
 		return RK_OK;
-	if (change.words.n == 0) {
-		known = rk_arena_alloc(st->mem, sizeof(*known));
-		status = extra_read(box, st->mem, known, err);
-		if (status != RK_OK || known->n == 0)
-			return status;
-	}
-	return extra_change(box, &change, err);
+	msgs = rk_arena_array(st->mem, n + 1, sizeof(*msgs));
+	for (size_t i = 0; i < n; i++)
+		msgs[i] = (struct extra_words){ refs[i].uid, st->places.extra };
+	return extra_change(box, st->change->mode, msgs, n, err);
 }
 
 enum rk_status
@@ -133,7 +122,7 @@ maildir_store(struct rk_box *box, const struct rk_ref *refs, size_t n,
 	struct rk_err why;
 
 	if (status == RK_OK)
-		status = keywords_find(box, &st, err);
+		status = places_find(box, &st, err);
 	for (size_t i = 0; i < n && status == RK_OK; i++) {
 		status = finder_do(&st.finder, &refs[i], store_one, &st, err);
 		if (status == RK_NOTFOUND)
@@ -152,19 +141,6 @@ maildir_store(struct rk_box *box, const struct rk_ref *refs, size_t n,
 	return status;
 }
 
-void
-maildir_forget(struct rk_box *box, const struct rk_ref *refs, size_t n)
-{
-	struct rk_arena *mem = arena_new();
-	struct rk_err err = { 0 };
-
-	/* UIDs never come again: what is left of them is only room, and a full disk must not keep
-	 * anybody from deleting. */
-	if (extra_forget(box, uids_of(refs, n, mem), n, &err) != RK_OK)
-		rk_log(RK_LOG_WARN, "maildir.attributes", "%s: %s", box->name, err.text);
-	arena_free(mem);
-}
-
 enum rk_status
 maildir_expunge(struct rk_box *box, const struct rk_ref *refs, size_t n, struct rk_err *err)
 {
@@ -180,7 +156,7 @@ maildir_expunge(struct rk_box *box, const struct rk_ref *refs, size_t n, struct 
 	if (status == RK_OK)
 		status = finder_sync(&finder, err);
 	if (status == RK_OK)
-		maildir_forget(box, refs, n);
+		extra_forget(box, refs, n);
 	finder_end(&finder);
 	arena_free(mem);
 	return status;

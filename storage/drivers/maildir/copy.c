@@ -7,8 +7,8 @@
 #include "lib/base/arena.h"
 #include "lib/base/file.h"
 #include "storage/drivers/maildir/deliver.h"
-#include "storage/drivers/maildir/extra.h"
 #include "storage/drivers/maildir/finder.h"
+#include "storage/drivers/maildir/keywords.h"
 
 enum rk_status
 maildir_append(struct rk_box *box, const struct rk_new_msg *msgs, size_t n, struct rk_arena *mem,
@@ -29,9 +29,8 @@ struct copying {
 	struct finder finder;
 	struct deliver deliver;
 	struct rk_arena *mem;
-	const char *table[LETTERS]; /* of the source */
-	struct extra extra;
-	uint32_t uid; /* of the message at hand */
+	struct keyword_table keywords; /* of the source */
+	uint32_t uid;                  /* of the message at hand */
 };
 
 /* The names of a message's keywords: the target has places of its own for them. */
@@ -39,15 +38,15 @@ static struct rk_words
 words_of(const struct copying *c, uint64_t letters)
 {
 	const char **names = rk_arena_array(c->mem, RK_KEYWORDS_MAX, sizeof(*names));
-	struct str more = extra_of(&c->extra, c->uid), name;
+	struct str more = keywords_of(&c->keywords, c->uid), name;
 	size_t n = 0;
 
 	for (unsigned i = 0; i < LETTERS; i++) {
-		if ((letters >> i & 1) != 0 && c->table[i] != NULL)
-			names[n++] = c->table[i];
+		if ((letters >> i & 1) != 0 && c->keywords.letters[i] != NULL)
+			names[n++] = c->keywords.letters[i];
 	}
 	while (n < RK_KEYWORDS_MAX && str_split(&more, ' ', &name)) {
-		if (extra_has(&c->extra, name))
+		if (keyword_valid(name))
 			names[n++] = str_dup(c->mem, name);
 	}
 	return (struct rk_words){ names, n };
@@ -86,7 +85,7 @@ sources_remove(
 	if (status == RK_OK)
 		status = finder_sync(f, err);
 	if (status == RK_OK)
-		maildir_forget(f->box, copy->refs, copy->n);
+		extra_forget(f->box, copy->refs, copy->n);
 	return status;
 }
 
@@ -129,19 +128,15 @@ maildir_copy(struct rk_box *box, const struct rk_copy *copy, struct rk_arena *me
     struct rk_uids *out, struct rk_err *err)
 {
 	struct copying *c = rk_arena_alloc(mem, sizeof(*c));
-	struct stat st;
 	enum rk_status status;
 
 	c->mem = mem;
 	c->finder.cur = c->finder.new = -1;
 	status = deliver_begin(&c->deliver, copy->to, copy->n, mem, err);
-
 	if (status == RK_OK)
 		status = finder_begin(&c->finder, box, mem, err);
 	if (status == RK_OK)
-		status = keywords_read(box, mem, c->table, &st, err);
-	if (status == RK_OK)
-		status = extra_read(box, mem, &c->extra, err);
+		status = keywords_read(box, mem, &c->keywords, err);
 	if (status == RK_OK)
 		status = copy_all(c, copy, out, err);
 	finder_end(&c->finder);

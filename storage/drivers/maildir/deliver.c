@@ -12,7 +12,7 @@
 #include "lib/base/file.h"
 #include "lib/base/os_linux.h"
 #include "storage/drivers/maildir/dotlock.h"
-#include "storage/drivers/maildir/extra.h"
+#include "storage/drivers/maildir/keywords.h"
 
 #define COPY_BLOCK ((size_t)64 << 10)
 #define HOST_MAX 64
@@ -198,39 +198,38 @@ deliver_same(struct deliver *d, const struct deliver_source *source, struct rk_e
 	return status;
 }
 
+/* Names of the files in cur/; keywords get their places under the lock. */
 static enum rk_status
 names_make(struct deliver *d, struct rk_err *err)
 {
-	for (size_t i = 0; i < d->n; i++) {
+	struct keyword_table *table = rk_arena_alloc(d->mem, sizeof(*table));
+	enum rk_status status = keywords_read(d->box, d->mem, table, err);
+
+	for (size_t i = 0; i < d->n && status == RK_OK; i++) {
 		struct deliver_msg *m = &d->msgs[i];
 		struct keyword_places places;
-		enum rk_status status =
-		    keywords_place(d->box, &m->keywords, true, d->mem, &places, err);
 
+		status = keywords_make(table, &m->keywords, d->mem, &places, err);
 		if (status != RK_OK)
-			return status;
+			break;
 		m->file = maildir_file_name(str_from(m->base), m->flags, places.letters, d->mem);
 		m->extra = places.extra;
 	}
-	return RK_OK;
+	return status == RK_OK ? keywords_save(d->box, table, err) : status;
 }
 
 /* Before anybody can see the messages. */
 static enum rk_status
 extras_store(struct deliver *d, const struct rk_uids *uids, struct rk_err *err)
 {
-	enum rk_status status = RK_OK;
+	struct extra_words *msgs = rk_arena_array(d->mem, d->n + 1, sizeof(*msgs));
+	size_t n = 0;
 
-	for (size_t i = 0; i < d->n && status == RK_OK; i++) {
-		struct extra_change change = { .mode = RK_STORE_ADD,
-			.words = d->msgs[i].extra,
-			.uids = &uids->uids[i],
-			.n = 1 };
-
-		if (change.words.n > 0)
-			status = extra_change(d->box, &change, err);
+	for (size_t i = 0; i < d->n; i++) {
+		if (d->msgs[i].extra.n > 0)
+			msgs[n++] = (struct extra_words){ uids->uids[i], d->msgs[i].extra };
 	}
-	return status;
+	return extra_change(d->box, RK_STORE_ADD, msgs, n, err);
 }
 
 /* What stands in cur/ already is taken back: nobody was told of it. */

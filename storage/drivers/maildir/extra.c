@@ -1,108 +1,51 @@
-#include "storage/drivers/maildir/extra.h"
-
+/* EXTRA_FILE's changes. Each reads it and writes it anew under its lock, with the messages in
+ * order. */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "lib/base/arena.h"
+#include "storage/drivers/maildir/keywords.h"
+
+/* The name that the format asks for; one value is all there is of a message. */
+#define VALUE "keywords"
 
 static void
-names_parse(struct str lines, struct rk_arena *mem, struct extra *out)
+value_write(struct buf *out, uint32_t uid, const struct buf *value)
 {
-	struct str line;
-
-	while (out->n < EXTRA_MAX && str_split(&lines, '\n', &line)) {
-		/* One that is no keyword keeps its position: others stand behind it. */
-		out->names[out->n++] = keyword_valid(line) ? str_dup(mem, line) : NULL;
-	}
+	if (value->len > 0)
+		attrs_write(
+		    out, &(struct attr){ uid, STR_LIT(VALUE), str_of(value->data, value->len) });
 }
 
 static void
-extra_parse(struct rk_arena *mem, struct extra *out)
+names_write(const struct keyword_table *table, struct buf *out)
 {
-	out->n = 0;
-	for (size_t i = 0; i < out->attrs.n; i++) {
-		const struct attr *a = &out->attrs.list[i];
+	struct buf lines = BUF_INIT;
 
-		if (a->uid == 0 && str_is(a->name, EXTRA_ATTR)) {
-			names_parse(a->value, mem, out);
-			return;
-		}
-	}
+	/* `%` can be no keyword. */
+	for (size_t i = 0; i < table->nextra; i++)
+		buf_addf(&lines, "%s\n", table->extra[i] != NULL ? table->extra[i] : "%");
+	value_write(out, 0, &lines);
+	buf_clear(&lines);
 }
 
-enum rk_status
-extra_read(struct rk_box *box, struct rk_arena *mem, struct extra *out, struct rk_err *err)
+static void
+message_write(uint32_t uid, struct str names, struct buf *out)
 {
-	enum rk_status status = attrs_read(box->dir, ATTRS_FILE, mem, &out->attrs, err);
+	struct buf value = BUF_INIT;
 
-	out->n = 0;
-	if (status == RK_OK)
-		extra_parse(mem, out);
-	return status;
-}
-
-bool
-extra_has(const struct extra *x, struct str name)
-{
-	for (size_t i = 0; i < x->n; i++) {
-		if (x->names[i] != NULL && str_iis(name, x->names[i]))
-			return true;
-	}
-	return false;
-}
-
-struct str
-extra_of(const struct extra *x, uint32_t uid)
-{
-	for (size_t i = 0; i < x->attrs.n; i++) {
-		const struct attr *a = &x->attrs.list[i];
-
-		if (a->uid == uid && str_is(a->name, EXTRA_ATTR))
-			return a->value;
-	}
-	return STR_LIT("");
-}
-
-void
-extra_bits(const struct extra *x, struct str names, struct rk_keywords *out)
-{
-	struct str name;
-
-	while (str_split(&names, ' ', &name)) {
-		for (size_t i = 0; i < x->n; i++) {
-			size_t at = LETTERS + i;
-
-			if (x->names[i] != NULL && str_iis(name, x->names[i]))
-				out->bits[at / 64] |= UINT64_C(1) << at % 64;
-		}
-	}
-}
-
-/* --- changes --- */
-
-static int
-uid_order(const void *a, const void *b)
-{
-	const uint32_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
+	buf_add(&value, names.p, names.n);
+	value_write(out, uid, &value);
+	buf_clear(&value);
 }
 
 struct editing {
-	const struct extra_change *change;
-	uint32_t *uids; /* sorted */
-	size_t n;
-	struct buf *out;
 	struct rk_arena *mem;
-	bool forget;
+	enum rk_store_mode mode;
+	const struct extra_words *msgs; /* ascending */
+	size_t n;
+	const struct keyword_table *added; /* names to be added, or NULL */
 };
-
-static bool
-is_meant(const struct editing *e, uint32_t uid)
-{
-	return e->n > 0 && bsearch(&uid, e->uids, e->n, sizeof(uid), uid_order) != NULL;
-}
 
 static bool
 word_in(const struct rk_words *words, struct str name)
@@ -115,122 +58,172 @@ word_in(const struct rk_words *words, struct str name)
 }
 
 static void
-name_add(struct buf *names, struct str name)
+word_add(struct buf *value, struct str name)
 {
-	if (names->len > 0)
-		buf_addc(names, ' ');
-	buf_add(names, name.p, name.n);
+	if (value->len > 0)
+		buf_addc(value, ' ');
+	buf_add(value, name.p, name.n);
 }
 
 /* What the message has after the change. */
 static void
-message_write(struct editing *e, uint32_t uid, struct str before)
+message_change(
+    const struct editing *e, const struct extra_words *msg, struct str before, struct buf *out)
 {
-	const struct rk_words *words = &e->change->words;
-	struct buf names = BUF_INIT;
+	struct buf value = BUF_INIT;
 	struct str name;
 
-	while (e->change->mode != RK_STORE_REPLACE && str_split(&before, ' ', &name)) {
-		if (name.n > 0 && !word_in(words, name))
-			name_add(&names, name);
+	while (e->mode != RK_STORE_REPLACE && str_split(&before, ' ', &name)) {
+		if (name.n > 0 && !word_in(&msg->words, name))
+			word_add(&value, name);
 	}
-	if (e->change->mode != RK_STORE_REMOVE) {
-		for (size_t i = 0; i < words->n; i++)
-			name_add(&names, str_from(words->names[i]));
-	}
-	if (names.len > 0)
-		attrs_write(e->out,
-		    &(struct attr){ uid, STR_LIT(EXTRA_ATTR), str_of(names.data, names.len) });
-	buf_clear(&names);
+	for (size_t i = 0; e->mode != RK_STORE_REMOVE && i < msg->words.n; i++)
+		word_add(&value, str_from(msg->words.names[i]));
+	value_write(out, msg->uid, &value);
+	buf_clear(&value);
 }
 
-/* The names with the new ones behind them. */
-static enum rk_status
-names_write(struct editing *e, const struct extra *x, struct rk_err *err)
+/* Names of the table's end that the file lacks; another process may have added some of them. */
+static void
+names_add(struct keyword_table *now, const struct keyword_table *added)
 {
-	const struct rk_words *words = &e->change->words;
-	struct buf lines = BUF_INIT;
-	size_t n = x->n;
+	for (size_t i = added->nextra - added->extra_new; i < added->nextra; i++) {
+		bool known = false;
 
-	for (size_t i = 0; i < x->n; i++)
-		buf_addf(&lines, "%s\n", x->names[i] != NULL ? x->names[i] : "%");
-	for (size_t i = 0; e->change->mode != RK_STORE_REMOVE && i < words->n; i++) {
-		if (extra_has(x, str_from(words->names[i])))
-			continue;
-		n++;
-		buf_addf(&lines, "%s\n", words->names[i]);
+		for (size_t k = 0; k < now->nextra && !known; k++)
+			known = now->extra[k] != NULL &&
+			        str_iis(str_from(added->extra[i]), now->extra[k]);
+		if (!known && now->nextra < EXTRA_MAX)
+			now->extra[now->nextra++] = added->extra[i];
 	}
-	if (n > 0 && n <= EXTRA_MAX)
-		attrs_write(e->out,
-		    &(struct attr){ 0, STR_LIT(EXTRA_ATTR), str_of(lines.data, lines.len) });
-	buf_clear(&lines);
-	return n <= EXTRA_MAX ? RK_OK
-	                      : rk_fail_plain(err, RK_LIMIT, "%d keywords", RK_KEYWORDS_MAX);
 }
 
-/* All bytes of the file after the change. */
 static enum rk_status
 edit(void *context, const struct attrs *attrs, struct buf *out, struct rk_err *err)
 {
-	struct editing *e = context;
-	struct extra *x = rk_arena_alloc(e->mem, sizeof(*x));
-	enum rk_status status = RK_OK;
+	const struct editing *e = context;
+	struct keyword_table *now = rk_arena_alloc(e->mem, sizeof(*now));
+	size_t i = 0, k = 0;
 
-	e->out = out;
-	x->attrs = *attrs;
-	extra_parse(e->mem, x);
-	if (!e->forget)
-		status = names_write(e, x, err);
-	for (size_t i = 0; i < attrs->n; i++) {
-		const struct attr *a = &attrs->list[i];
-		bool ours = str_is(a->name, EXTRA_ATTR);
-
-		if (e->forget ? a->uid != 0 && is_meant(e, a->uid)
-			      : ours && (a->uid == 0 || is_meant(e, a->uid)))
+	(void)err;
+	keywords_extra(attrs, e->mem, now);
+	if (e->added != NULL)
+		names_add(now, e->added);
+	names_write(now, out);
+	while (i < now->nmsgs || k < e->n) {
+		if (k == e->n || (i < now->nmsgs && now->msgs[i].uid < e->msgs[k].uid)) {
+			message_write(now->msgs[i].uid, now->msgs[i].names, out);
+			i++;
 			continue;
-		attrs_write(out, a);
+		}
+		if (i < now->nmsgs && now->msgs[i].uid == e->msgs[k].uid)
+			message_change(e, &e->msgs[k++], now->msgs[i++].names, out);
+		else
+			message_change(e, &e->msgs[k++], STR_LIT(""), out);
 	}
-	for (size_t i = 0; !e->forget && i < e->n; i++)
-		message_write(e, e->uids[i], extra_of(x, e->uids[i]));
-	return status;
+	return RK_OK;
 }
 
 static enum rk_status
-edit_run(struct rk_box *box, struct editing *e, const uint32_t *uids, size_t n, struct rk_err *err)
+edit_run(struct rk_box *box, struct editing *e, struct rk_err *err)
 {
 	enum rk_status status;
 
 	e->mem = arena_new();
-	e->uids = rk_arena_array(e->mem, n + 1, sizeof(*e->uids));
-	e->n = n;
-	if (n > 0)
-		memcpy(e->uids, uids, n * sizeof(*uids));
-	qsort(e->uids, n, sizeof(*e->uids), uid_order);
-	status = attrs_edit(box->account, box->dir, ATTRS_FILE, edit, e, err);
+	status = attrs_edit(box->account, box->dir, EXTRA_FILE, edit, e, err);
 	arena_free(e->mem);
 	return status;
 }
 
-enum rk_status
-extra_change(struct rk_box *box, const struct extra_change *change, struct rk_err *err)
+static int
+words_order(const void *a, const void *b)
 {
-	struct editing e = { .change = change };
+	const struct extra_words *x = a, *y = b;
 
-	return edit_run(box, &e, change->uids, change->n, err);
+	return (x->uid > y->uid) - (x->uid < y->uid);
 }
 
 enum rk_status
-extra_forget(struct rk_box *box, const uint32_t *uids, size_t n, struct rk_err *err)
+extra_change(struct rk_box *box, enum rk_store_mode mode, struct extra_words *msgs, size_t n,
+    struct rk_err *err)
 {
-	struct rk_arena *mem = arena_new();
-	struct editing e = { .forget = true };
+	struct editing e = { .mode = mode, .msgs = msgs, .n = n };
+
+	if (n == 0)
+		return RK_OK;
+	qsort(msgs, n, sizeof(*msgs), words_order);
+	return edit_run(box, &e, err);
+}
+
+enum rk_status
+extra_save(struct rk_box *box, const struct keyword_table *table, struct rk_err *err)
+{
+	struct editing e = { .added = table };
+
+	return edit_run(box, &e, err);
+}
+
+/* --- messages that are gone --- */
+
+struct gone {
+	uint32_t *uids; /* ascending */
+	size_t n;
+};
+
+static int
+uid_order(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static enum rk_status
+gone_edit(void *context, const struct attrs *attrs, struct buf *out, struct rk_err *err)
+{
+	const struct gone *g = context;
+
+	(void)err;
+	for (size_t i = 0; i < attrs->n; i++) {
+		const struct attr *a = &attrs->list[i];
+
+		if (a->uid == 0 ||
+		    bsearch(&a->uid, g->uids, g->n, sizeof(*g->uids), uid_order) == NULL)
+			attrs_write(out, a);
+	}
+	return RK_OK;
+}
+
+/* Most mailboxes have no such file, or nothing in it about messages. */
+static enum rk_status
+gone_forget(
+    struct rk_box *box, const char *file, struct gone *g, struct rk_arena *mem, struct rk_err *err)
+{
 	struct attrs attrs;
 	bool any = false;
-	enum rk_status status = attrs_read(box->dir, ATTRS_FILE, mem, &attrs, err);
+	enum rk_status status = attrs_read(box->dir, file, mem, &attrs, err);
 
-	/* Most mailboxes have no such file, or nothing in it about messages. */
-	for (size_t i = 0; status == RK_OK && i < attrs.n; i++)
-		any = any || attrs.list[i].uid != 0;
+	for (size_t i = 0; status == RK_OK && i < attrs.n && !any; i++)
+		any = attrs.list[i].uid != 0;
+	return any ? attrs_edit(box->account, box->dir, file, gone_edit, g, err) : status;
+}
+
+void
+extra_forget(struct rk_box *box, const struct rk_ref *refs, size_t n)
+{
+	static const char *const files[] = { EXTRA_FILE, ATTRS_FILE };
+	struct rk_arena *mem = arena_new();
+	struct gone g = { rk_arena_array(mem, n + 1, sizeof(uint32_t)), n };
+
+	for (size_t i = 0; i < n; i++)
+		g.uids[i] = refs[i].uid;
+	qsort(g.uids, n, sizeof(*g.uids), uid_order);
+	/* UIDs never come again, and a full disk must not keep anybody from deleting. */
+	for (size_t i = 0; n > 0 && i < 2; i++) {
+		struct rk_err err = { 0 };
+
+		if (gone_forget(box, files[i], &g, mem, &err) != RK_OK)
+			rk_log(RK_LOG_WARN, "maildir.attributes", "%s: %s", box->name, err.text);
+	}
 	arena_free(mem);
-	return any ? edit_run(box, &e, uids, n, err) : status;
 }

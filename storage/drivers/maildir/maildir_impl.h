@@ -14,7 +14,6 @@
 
 /* Largest control files that are read; beyond that RK_LIMIT. */
 #define UIDLIST_MAX ((size_t)512 << 20)
-#define KEYWORDS_FILE_MAX ((size_t)64 << 10)
 #define SUBSCRIPTIONS_MAX ((size_t)8 << 20)
 #define MAILBOXES_MAX 10000
 
@@ -130,35 +129,11 @@ RK_MUST_CHECK enum rk_status uidlist_assign(struct rk_box *box, const struct str
 RK_MUST_CHECK enum rk_status uidvalidity_next(
     struct rk_account *account, uint32_t above, uint32_t *out, struct rk_err *err);
 
-/* --- keywords.c: `dovecot-keywords`. Table of LETTERS names, NULL where unused. --- */
-void keywords_parse(struct str bytes, struct rk_arena *mem, const char *table[LETTERS]);
-RK_MUST_CHECK enum rk_status keywords_read(struct rk_box *box, struct rk_arena *mem,
-    const char *table[LETTERS], struct stat *st_out, struct rk_err *err);
-
-#define KEYWORDS_FILE "dovecot-keywords"
-bool keyword_valid(struct str s);
-/* Whether the table has the name; ASCII case ignored. */
-bool keywords_taken(const char *const table[LETTERS], struct str name);
-/* Letters (bit 0 is `a`) of the names that the mailbox has. */
-uint64_t keywords_letters(const char *const table[LETTERS], const struct rk_words *words);
-/* Letters of the names, and the names that have none (extra.h), in `mem`. With `make` (uidlist_lock
- * is held) missing ones are made as long as there is room: RK_LIMIT; without, they are left out. */
-struct keyword_places {
-	uint64_t letters;
-	struct rk_words extra;
-	bool missing; /* some were left out */
-};
-RK_MUST_CHECK enum rk_status keywords_place(struct rk_box *box, const struct rk_words *words,
-    bool make, struct rk_arena *mem, struct keyword_places *out, struct rk_err *err);
-
 /* --- body.c --- */
 
 /* "cur/NAME" or "new/NAME" as sync.c made it, with a NUL, in `mem`. RK_CORRUPT. */
 RK_MUST_CHECK enum rk_status locator_path(
     struct rk_blob locator, struct rk_arena *mem, const char **path_out, struct rk_err *err);
-
-/* --- change.c: forgets the attributes of messages that were removed. --- */
-void maildir_forget(struct rk_box *box, const struct rk_ref *refs, size_t n);
 
 /* --- driver.c --- */
 

@@ -9,7 +9,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/file.h"
-#include "storage/drivers/maildir/extra.h"
+#include "storage/drivers/maildir/keywords.h"
 #include "storage/drivers/maildir/scan.h"
 
 /*
@@ -18,7 +18,7 @@
  * within the same tick of the file system's clock would otherwise be missed for ever.
  */
 #define QUIET_NS INT64_C(2000000000)
-#define STATE_VERSION 3
+#define STATE_VERSION 4
 /* Long enough for the clock of file times to tick. */
 #define TICK_MS 25
 #define TRIES 3
@@ -33,7 +33,7 @@ struct file_mark {
 struct state {
 	uint32_t version;
 	uint32_t unsure; /* read too soon after a change, or disturbed: look again */
-	struct file_mark cur, new, list, keywords, attrs;
+	struct file_mark cur, new, list, keywords, extra;
 	/* Of the mailbox, so that an unchanged one is answered without reading its list. */
 	uint32_t uidvalidity;
 	uint32_t uidnext;
@@ -84,7 +84,7 @@ state_now(struct rk_box *box, struct state *out, struct rk_err *err)
 	if (status == RK_OK)
 		status = mark_at(box, KEYWORDS_FILE, false, &out->keywords, err);
 	if (status == RK_OK)
-		status = mark_at(box, ATTRS_FILE, false, &out->attrs, err);
+		status = mark_at(box, EXTRA_FILE, false, &out->extra, err);
 	return status;
 }
 
@@ -115,7 +115,7 @@ unchanged(struct rk_blob before, const struct state *now, struct rk_delta *delta
 	memcpy(delta->guid, old.guid, sizeof(delta->guid));
 	return old.version == now->version && old.unsure == 0 && mark_same(&old.cur, &now->cur) &&
 	       mark_same(&old.new, &now->new) && mark_same(&old.list, &now->list) &&
-	       mark_same(&old.keywords, &now->keywords) && mark_same(&old.attrs, &now->attrs);
+	       mark_same(&old.keywords, &now->keywords) && mark_same(&old.extra, &now->extra);
 }
 
 /* A message without a UID, and where it belongs among the new ones. */
@@ -241,42 +241,28 @@ msgs_fill(struct rk_box *box, const struct scan *scan, const struct uidlist *lis
 	delta->nmsgs = n;
 }
 
-/* Keywords that stand in attributes: their names, and the bits of messages that are there. */
-static enum rk_status
-extras_fill(struct rk_box *box, struct rk_arena *mem, const char **table, struct rk_delta *delta,
-    struct rk_err *err)
+/* Bits of the keywords that no letter stands for. */
+static void
+extras_fill(const struct keyword_table *table, struct rk_delta *delta)
 {
-	struct extra *x = rk_arena_alloc(mem, sizeof(*x));
 	struct rk_msg *msgs = (struct rk_msg *)delta->msgs;
-	enum rk_status status = extra_read(box, mem, x, err);
 
-	if (status != RK_OK)
-		return status;
-	for (size_t i = 0; i < x->n; i++) {
-		table[LETTERS + i] = x->names[i];
-		if (x->names[i] != NULL)
-			delta->nkeywords = LETTERS + i + 1;
-	}
-	for (size_t i = 0; x->n > 0 && i < x->attrs.n; i++) {
-		const struct attr *a = &x->attrs.list[i];
-		struct rk_msg wanted = { .uid = a->uid }, *msg;
+	for (size_t i = 0; i < table->nmsgs && delta->nmsgs > 0; i++) {
+		struct rk_msg wanted = { .uid = table->msgs[i].uid }, *msg;
 
-		if (a->uid == 0 || !str_is(a->name, EXTRA_ATTR) || delta->nmsgs == 0)
-			continue;
 		msg = bsearch(&wanted, msgs, delta->nmsgs, sizeof(*msgs), msg_compare);
 		if (msg != NULL)
-			extra_bits(x, a->value, &msg->keywords);
+			keywords_bits(table, table->msgs[i].names, &msg->keywords);
 	}
-	return RK_OK;
 }
 
 static enum rk_status
 keywords_fill(struct rk_box *box, struct rk_arena *mem, struct rk_delta *delta, struct rk_err *err)
 {
-	const char **table = rk_arena_array(mem, RK_KEYWORDS_MAX, sizeof(*table));
+	const char **names = rk_arena_array(mem, RK_KEYWORDS_MAX, sizeof(*names));
+	struct keyword_table *table = rk_arena_alloc(mem, sizeof(*table));
 	uint64_t used = 0;
-	struct stat st;
-	enum rk_status status = keywords_read(box, mem, table, &st, err);
+	enum rk_status status = keywords_read(box, mem, table, err);
 
 	if (status != RK_OK)
 		return status;
@@ -284,17 +270,22 @@ keywords_fill(struct rk_box *box, struct rk_arena *mem, struct rk_delta *delta, 
 		used |= delta->msgs[i].keywords.bits[0];
 	/* A letter without a line still is a keyword; Dovecot calls it so. */
 	for (unsigned i = 0; i < LETTERS; i++) {
-		if (table[i] == NULL && (used >> i & 1) != 0)
-			table[i] = rk_arena_printf(mem, "unknown-%u", i);
-		if (table[i] != NULL)
+		names[i] = table->letters[i];
+		if (names[i] == NULL && (used >> i & 1) != 0)
+			names[i] = rk_arena_printf(mem, "unknown-%u", i);
+	}
+	memcpy(names + LETTERS, table->extra, table->nextra * sizeof(*names));
+	for (size_t i = 0; i < LETTERS + table->nextra; i++) {
+		if (names[i] != NULL)
 			delta->nkeywords = i + 1;
 	}
-	delta->keywords = table;
-	return extras_fill(box, mem, table, delta, err);
+	delta->keywords = names;
+	extras_fill(table, delta);
+	return RK_OK;
 }
 
 static void
-state_keep(struct rk_box *box, const struct scan *scan, const struct file_mark *attrs, bool missed,
+state_keep(struct rk_box *box, const struct scan *scan, const struct file_mark *extra, bool missed,
     struct rk_arena *mem, struct rk_delta *delta)
 {
 	struct state *state = rk_arena_alloc(mem, sizeof(*state));
@@ -308,7 +299,7 @@ state_keep(struct rk_box *box, const struct scan *scan, const struct file_mark *
 		state->unsure = 1;
 	state->cur = mark_of(&scan->cur);
 	state->new = mark_of(&scan->new);
-	state->attrs = *attrs; /* as it was before it was read: no file moves with it */
+	state->extra = *extra; /* as it was before it was read: no file moves with it */
 	if (missed || !scan->stable || !is_quiet(&state->cur, time_ns(&now)) ||
 	    !is_quiet(&state->new, time_ns(&now)))
 		state->unsure = 1;
@@ -347,9 +338,9 @@ look(struct rk_box *box, struct rk_arena *mem, struct rk_delta *delta, bool *aga
 	struct rk_arena *work = arena_new();
 	struct uidlist list;
 	struct scan scan;
-	struct file_mark attrs;
+	struct file_mark extra;
 	bool missed = false;
-	enum rk_status status = mark_at(box, ATTRS_FILE, false, &attrs, err);
+	enum rk_status status = mark_at(box, EXTRA_FILE, false, &extra, err);
 
 	*delta = (struct rk_delta){ 0 };
 	if (status == RK_OK)
@@ -371,7 +362,7 @@ look(struct rk_box *box, struct rk_arena *mem, struct rk_delta *delta, bool *aga
 		delta->uidvalidity = list.uidvalidity;
 		delta->uidnext = list.uidnext;
 		memcpy(delta->guid, list.guid, sizeof(delta->guid));
-		state_keep(box, &scan, &attrs, missed, mem, delta);
+		state_keep(box, &scan, &extra, missed, mem, delta);
 		*again_out = delta->kind == RK_DELTA_CHANGES;
 		duplicate_log(box, &scan);
 	}

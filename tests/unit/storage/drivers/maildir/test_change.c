@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <sys/mman.h>
 
+#include "storage/drivers/maildir/finder.h"
+#include "storage/drivers/maildir/keywords.h"
 #include "tests/unit/storage/drivers/maildir/store.h"
 
 #define TEXT "Subject: x\r\n\r\ny\r\n"
@@ -152,6 +154,44 @@ START_TEST(store_follows_a_message_that_was_renamed)
 }
 END_TEST
 
+static enum rk_status
+note_file(void *context, const struct found *found, struct rk_err *err)
+{
+	struct stat st;
+
+	if (fstatat(found->dir, found->file, &st, 0) < 0)
+		return rk_fail_plain(err, RK_NOTFOUND, "not there");
+	*(bool *)context = true;
+	return RK_OK;
+}
+
+/* Copies of a store may lack new/; another program makes it and puts a message there. */
+START_TEST(a_directory_made_meanwhile_is_looked_into)
+{
+	struct finder finder;
+	struct rk_ref ref;
+	bool done = false;
+	struct store s;
+
+	store_open(&s);
+	store_put(&s, "cur/1.a:2,", "a\n");
+	store_sync(&s);
+	ref = ref_of(&s, 0);
+	ck_assert_int_eq(rmdir(store_path(&s, "new")), 0);
+	ck_assert_int_eq(finder_begin(&finder, s.box, s.mem, &s.err), RK_OK);
+	ck_assert_int_eq(mkdir(store_path(&s, "new"), 0700), 0);
+	store_move(&s, "cur/1.a:2,", "new/1.a");
+	ck_assert_int_eq(finder_do(&finder, &ref, note_file, &done, &s.err), RK_OK);
+	ck_assert(done);
+	unlink(store_path(&s, "new/1.a"));
+	done = false;
+	ck_assert_int_eq(finder_do(&finder, &ref, note_file, &done, &s.err), RK_NOTFOUND);
+	ck_assert(!done);
+	finder_end(&finder);
+	store_close(&s);
+}
+END_TEST
+
 /* Two files with one base name are two messages to whoever made them: none may go. */
 START_TEST(store_never_replaces_another_file)
 {
@@ -255,9 +295,9 @@ START_TEST(keywords_beyond_the_letters_change_and_go)
 	change = (struct rk_store_change){ .mode = RK_STORE_REPLACE };
 	refs[0] = ref_of(&s, 0);
 	ck_assert_int_eq(rookery_driver.store(s.box, refs, 1, &change, &s.err), RK_OK);
-	ck_assert_ptr_null(strstr(store_get(&s, "rookery-attributes"), "\n1 "));
+	ck_assert_ptr_null(strstr(store_get(&s, EXTRA_FILE), "\n1 "));
 	ck_assert_int_eq(rookery_driver.expunge(s.box, refs, 2, &s.err), RK_OK);
-	ck_assert_ptr_null(strstr(store_get(&s, "rookery-attributes"), "\n2 "));
+	ck_assert_ptr_null(strstr(store_get(&s, EXTRA_FILE), "\n2 "));
 	store_close(&s);
 }
 END_TEST
@@ -330,6 +370,6 @@ END_TEST
 
 UNIT_MAIN("maildir changes", append_gives_uids_flags_date_and_size, append_is_all_or_none,
     nothing_changes_in_a_readonly_store, store_follows_a_message_that_was_renamed,
-    store_never_replaces_another_file, keywords_have_a_limit,
-    keywords_beyond_the_letters_change_and_go, copy_leaves_out_what_is_gone_and_move_removes,
-    names_keep_what_is_not_ours)
+    a_directory_made_meanwhile_is_looked_into, store_never_replaces_another_file,
+    keywords_have_a_limit, keywords_beyond_the_letters_change_and_go,
+    copy_leaves_out_what_is_gone_and_move_removes, names_keep_what_is_not_ours)

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "lib/base/arena.h"
-#include "storage/drivers/maildir/maildir_impl.h"
+#include "storage/drivers/maildir/keywords.h"
 #include "storage/drivers/maildir/subscriptions.h"
 
 START_TEST(file_names_say_flags_and_sizes)
