@@ -45,6 +45,7 @@ struct fetch_run {
 	struct uidset unseen;   /* sent, and to become \Seen */
 	uint32_t seen;          /* so many became it so far */
 	bool sets_seen;         /* the mailbox can be changed, and the command does */
+	bool unread;            /* the message at hand could not be read whole */
 	bool expired;           /* a message went away meanwhile */
 	bool unknown_cte;       /* a part has an encoding that nobody knows */
 	enum rk_status failure; /* the first one */
@@ -66,6 +67,7 @@ fetch_free(void *ptr)
 static void
 message_failed(struct fetch_run *f, uint32_t uid, enum rk_status status, const struct rk_err *err)
 {
+	f->unread = true;
 	if (status == RK_EXPIRED) {
 		f->expired = true;
 		return;
@@ -113,6 +115,7 @@ message_begin(
 		return;
 	}
 	f->item = 0;
+	f->unread = false;
 	s->run.inside = true;
 	resp_fetch_begin(&f->resp, out_buf(s->out), view_seq(&s->sel.view, r->uid));
 }
@@ -261,10 +264,9 @@ fetch_end(struct session *s, struct command *c, struct fetch_run *f)
 {
 	/* The numbers of messages that are gone are still good for the client until EXPUNGE is
 	 * told; a UID that is gone is none. */
-	bool gone;
+	bool gone = f->expired || (!c->uid && f->found < uidset_count(&f->uids));
 
 	seen_store(s, f);
-	gone = f->expired || (!c->uid && f->found < uidset_count(&f->uids));
 
 	if (f->failure != RK_OK) {
 		s->run.failure = f->failure; /* logged where it happened */
@@ -297,7 +299,8 @@ fetch_step(struct session *s, struct command *c)
 			f->resp.out = out_buf(s->out);
 			resp_fetch_end(&f->resp);
 			s->run.inside = false;
-			if (f->sets_seen && (f->records[f->i].flags & RK_FLAG_SEEN) == 0)
+			if (f->sets_seen && !f->unread &&
+			    (f->records[f->i].flags & RK_FLAG_SEEN) == 0)
 				uidset_add(&f->unseen, f->records[f->i].uid, f->records[f->i].uid);
 			f->i++;
 		}

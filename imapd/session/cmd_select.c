@@ -21,6 +21,7 @@ session_unselect(struct session *s)
 	mailbox_close(sel->box);
 	*sel = (struct selected){ .watch = { .fd = -1 } };
 	s->sync_at_ms = 0;
+	s->noticed = false;
 	score_mailbox(s->at.score, "");
 	if (s->state == ST_SELECTED)
 		session_enter(s, ST_NOT_SELECTED);
@@ -165,16 +166,18 @@ cmd_close(struct session *s, struct command *c)
 {
 	struct rk_err err;
 	enum rk_status status;
+	uint32_t removed;
 
 	(void)c;
 	if (!s->sel.readonly) {
 		updates_sync(s, true);
 		if (s->run.verb == NULL)
 			return CMD_DONE; /* the mailbox is gone, and BYE was said */
-		status = mailbox_expunge(s->sel.box, NULL, &err);
+		status = mailbox_expunge(s->sel.box, NULL, &removed, &err);
+		if (removed > 0)
+			links_mailbox_changed(s, s->sel.box);
 		if (status != RK_OK)
 			return reply_fail(s, status, &err);
-		links_mailbox_changed(s, s->sel.box);
 	}
 	session_unselect(s);
 	return reply_ok(s, NULL, "CLOSE completed");

@@ -141,6 +141,7 @@ enum cmd_step
 cmd_expunge(struct session *s, struct command *c)
 {
 	struct uidset *uids = NULL;
+	uint32_t removed;
 	enum cmd_step step;
 	struct rk_err err;
 	enum rk_status status;
@@ -153,8 +154,9 @@ cmd_expunge(struct session *s, struct command *c)
 	updates_sync(s, true);
 	if (s->run.verb == NULL)
 		return CMD_DONE;
-	status = mailbox_expunge(s->sel.box, uids, &err);
-	links_mailbox_changed(s, s->sel.box);
+	status = mailbox_expunge(s->sel.box, uids, &removed, &err);
+	if (removed > 0)
+		links_mailbox_changed(s, s->sel.box);
 	return status == RK_OK ? reply_ok(s, NULL, "EXPUNGE completed")
 	                       : reply_fail(s, status, &err);
 }
@@ -192,7 +194,8 @@ copy_run(struct session *s, struct command *c, bool move)
 	}
 	what = (struct mailbox_copy){ .uids = uids, .to = to, .move = move };
 	status = mailbox_copy(s->sel.box, &what, s->run.mem, &copied, &err);
-	if (copied.n > 0) {
+	/* Also when a move failed half way. */
+	if (copied.n > 0 || (move && status != RK_OK)) {
 		links_mailbox_changed(s, to);
 		if (move)
 			links_mailbox_changed(s, s->sel.box);

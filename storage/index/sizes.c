@@ -112,9 +112,10 @@ index_set_sizes(struct index *index, const unsigned char guid[RK_GUID_LEN],
 	return status;
 }
 
+/* `write`: what was not taken yet is taken. *due_out: there was some. */
 static enum rk_status
-recent_run(struct kv_txn *txn, const unsigned char *guid, bool take, uint32_t *first_out,
-    struct rk_err *err)
+recent_run(struct kv_txn *txn, const unsigned char *guid, bool write, uint32_t *first_out,
+    bool *due_out, struct rk_err *err)
 {
 	struct rk_arena *mem = arena_new();
 	struct box_meta meta;
@@ -122,12 +123,29 @@ recent_run(struct kv_txn *txn, const unsigned char *guid, bool take, uint32_t *f
 
 	if (status == RK_OK) {
 		*first_out = meta.m.recent;
-		if (take && meta.m.recent < meta.m.uidnext) {
-			meta.m.recent = meta.m.uidnext;
-			status = meta_put(txn, guid, &meta, err);
-		}
+		*due_out = meta.m.recent < meta.m.uidnext;
+		meta.m.recent = meta.m.uidnext;
 	}
+	if (status == RK_OK && write && *due_out)
+		status = meta_put(txn, guid, &meta, err);
 	arena_free(mem);
+	return status;
+}
+
+static enum rk_status
+recent_once(struct index *index, const unsigned char *guid, bool write, uint32_t *first_out,
+    bool *due_out, struct rk_err *err)
+{
+	struct index_txn txn;
+	enum rk_status status =
+	    write ? index_write_begin(index, &txn, err) : index_read_begin(index, &txn, err);
+
+	if (status != RK_OK)
+		return status;
+	status = recent_run(txn.kv, guid, write, first_out, due_out, err);
+	if (status == RK_OK && write)
+		status = index_txn_commit(&txn, false, err);
+	index_txn_end(&txn);
 	return status;
 }
 
@@ -135,19 +153,14 @@ enum rk_status
 index_recent(struct index *index, const unsigned char guid[RK_GUID_LEN], bool take,
     uint32_t *first_out, struct rk_err *err)
 {
-	enum rk_status status;
+	bool due = false;
+	/* The usual SELECT finds nothing to take, and needs no lock for that. */
+	enum rk_status status = recent_once(index, guid, false, first_out, &due, err);
 
-	do {
-		struct index_txn txn;
-
-		status =
-		    take ? index_write_begin(index, &txn, err) : index_read_begin(index, &txn, err);
-		if (status != RK_OK)
-			break;
-		status = recent_run(txn.kv, guid, take, first_out, err);
-		if (status == RK_OK && take)
-			status = index_txn_commit(&txn, false, err);
-		index_txn_end(&txn);
-	} while (status == RK_AGAIN);
+	if (status != RK_OK || !take || !due)
+		return status;
+	do
+		status = recent_once(index, guid, true, first_out, &due, err);
+	while (status == RK_AGAIN);
 	return status;
 }

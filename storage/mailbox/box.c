@@ -224,6 +224,15 @@ delta_wrong(const struct rk_delta *d, const struct box_before *before)
 	return wrong != NULL ? wrong : msgs_wrong(d);
 }
 
+static enum rk_status
+contract_broken(
+    const struct box *box, const char *operation, const char *reason, struct rk_err *err)
+{
+	log_ev(RK_LOG_ERROR, "driver.contract", LOG_S("driver", box->driver->name),
+	    LOG_S("operation", operation), LOG_S("reason", reason));
+	return rk_fail_plain(err, RK_CORRUPT, "driver %s: %s", box->driver->name, reason);
+}
+
 enum rk_status
 box_sync(const struct box *box, const struct box_before *before, struct rk_arena *mem,
     struct rk_delta *delta_out, struct rk_err *err)
@@ -238,9 +247,57 @@ box_sync(const struct box *box, const struct box_before *before, struct rk_arena
 	wrong = delta_wrong(delta_out, before);
 	if (wrong == NULL)
 		return RK_OK;
-	log_ev(RK_LOG_ERROR, "driver.contract", LOG_S("driver", box->driver->name),
-	    LOG_S("operation", "sync"), LOG_S("reason", wrong));
-	return rk_fail_plain(err, RK_CORRUPT, "driver %s: %s", box->driver->name, wrong);
+	return contract_broken(box, "sync", wrong, err);
+}
+
+/* UIDs that a driver gave: as many as messages, ascending; 0 only where one may be gone. */
+static const char *
+uids_wrong(const struct rk_uids *uids, size_t n, bool gaps)
+{
+	uint32_t last = 0;
+
+	if (uids->n != n || (n > 0 && uids->uids == NULL))
+		return "another number of UIDs than of messages";
+	if (uids->uidvalidity == 0)
+		return "UIDVALIDITY of 0";
+	for (size_t i = 0; i < n; i++) {
+		if (uids->uids[i] == 0 && gaps)
+			continue;
+		if (uids->uids[i] <= last)
+			return "UIDs out of order";
+		last = uids->uids[i];
+	}
+	return NULL;
+}
+
+enum rk_status
+box_append(const struct box *box, const struct rk_new_msg *msgs, size_t n, struct rk_arena *mem,
+    struct rk_uids *out, struct rk_err *err)
+{
+	const char *wrong;
+	enum rk_status status;
+
+	memset(out, 0, sizeof(*out));
+	status = box->driver->append(box->handle, msgs, n, mem, out, err);
+	if (status != RK_OK)
+		return status;
+	wrong = uids_wrong(out, n, false);
+	return wrong == NULL ? RK_OK : contract_broken(box, "append", wrong, err);
+}
+
+enum rk_status
+box_copy(const struct box *box, const struct rk_copy *copy, struct rk_arena *mem,
+    struct rk_uids *out, struct rk_err *err)
+{
+	const char *wrong;
+	enum rk_status status;
+
+	memset(out, 0, sizeof(*out));
+	status = box->driver->copy(box->handle, copy, mem, out, err);
+	if (status != RK_OK)
+		return status;
+	wrong = uids_wrong(out, copy->n, true);
+	return wrong == NULL ? RK_OK : contract_broken(box, "copy", wrong, err);
 }
 
 enum rk_status
@@ -267,7 +324,5 @@ box_body(const struct box *box, const struct rk_ref *ref, struct rk_body *out, s
 	if (out->fd >= 0)
 		close(out->fd);
 	out->fd = -1;
-	log_ev(RK_LOG_ERROR, "driver.contract", LOG_S("driver", box->driver->name),
-	    LOG_S("operation", "body_open"), LOG_S("reason", wrong));
-	return rk_fail_plain(err, RK_CORRUPT, "driver %s: %s", box->driver->name, wrong);
+	return contract_broken(box, "body_open", wrong, err);
 }

@@ -32,6 +32,12 @@ struct box_before {
 RK_MUST_CHECK enum rk_status box_sync(const struct box *box, const struct box_before *before,
     struct rk_arena *mem, struct rk_delta *delta_out, struct rk_err *err);
 
+/* RK_CORRUPT too when the UIDs that the driver gave are none. */
+RK_MUST_CHECK enum rk_status box_append(const struct box *box, const struct rk_new_msg *msgs,
+    size_t n, struct rk_arena *mem, struct rk_uids *out, struct rk_err *err);
+RK_MUST_CHECK enum rk_status box_copy(const struct box *box, const struct rk_copy *copy,
+    struct rk_arena *mem, struct rk_uids *out, struct rk_err *err);
+
 RK_MUST_CHECK enum rk_status box_body(
     const struct box *box, const struct rk_ref *ref, struct rk_body *out, struct rk_err *err);
 

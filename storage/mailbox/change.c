@@ -22,50 +22,15 @@ show(struct mailbox *mb)
 		log_ev(RK_LOG_WARN, "mailbox.sync", LOG_S("box", mb->name), LOG_ERR(&err));
 }
 
-static enum rk_status
-wrong(const struct mailbox *mb, const char *operation, const char *reason, struct rk_err *err)
-{
-	log_ev(RK_LOG_ERROR, "driver.contract", LOG_S("driver", mb->box.driver->name),
-	    LOG_S("operation", operation), LOG_S("reason", reason));
-	return rk_fail_plain(err, RK_CORRUPT, "driver %s: %s", mb->box.driver->name, reason);
-}
-
-/* UIDs that a driver gave: as many as messages, ascending; 0 only where one may be gone. */
-static const char *
-uids_wrong(const struct rk_uids *uids, size_t n, bool gaps)
-{
-	uint32_t last = 0;
-
-	if (uids->n != n || (n > 0 && uids->uids == NULL))
-		return "another number of UIDs than of messages";
-	if (uids->uidvalidity == 0)
-		return "UIDVALIDITY of 0";
-	for (size_t i = 0; i < n; i++) {
-		if (uids->uids[i] == 0 && gaps)
-			continue;
-		if (uids->uids[i] <= last)
-			return "UIDs out of order";
-		last = uids->uids[i];
-	}
-	return NULL;
-}
-
 enum rk_status
 mailbox_append(struct mailbox *mb, const struct rk_new_msg *msgs, size_t n, struct rk_arena *mem,
     struct rk_uids *out, struct rk_err *err)
 {
-	const char *reason;
-	enum rk_status status;
+	enum rk_status status = box_append(&mb->box, msgs, n, mem, out, err);
 
-	*out = (struct rk_uids){ 0 };
-	status = mb->box.driver->append(mb->box.handle, msgs, n, mem, out, err);
-	if (status != RK_OK)
-		return status;
-	reason = uids_wrong(out, n, false);
-	if (reason != NULL)
-		return wrong(mb, "append", reason, err);
-	show(mb);
-	return RK_OK;
+	if (status == RK_OK)
+		show(mb);
+	return status;
 }
 
 struct refs {
@@ -152,7 +117,6 @@ mailbox_copy(struct mailbox *mb, const struct mailbox_copy *what, struct rk_aren
 	struct rk_copy copy = { .to = what->to->box.handle, .move = what->move };
 	struct rk_uids given = { 0 };
 	struct refs refs = { 0 };
-	const char *reason;
 	enum rk_status status;
 
 	*out = (struct mailbox_copied){ 0 };
@@ -161,13 +125,9 @@ mailbox_copy(struct mailbox *mb, const struct mailbox_copy *what, struct rk_aren
 		return status;
 	copy.refs = refs.list;
 	copy.n = refs.n;
-	status = mb->box.driver->copy(mb->box.handle, &copy, mem, &given, err);
-	if (status == RK_OK) {
-		reason = uids_wrong(&given, refs.n, true);
-		if (reason != NULL)
-			return wrong(mb, "copy", reason, err);
+	status = box_copy(&mb->box, &copy, mem, &given, err);
+	if (status == RK_OK)
 		copied_fill(&refs, &given, mem, out);
-	}
 	/* Also after a failure: a move may have come half of its way. */
 	show(what->to);
 	if (what->move)
@@ -178,7 +138,7 @@ mailbox_copy(struct mailbox *mb, const struct mailbox_copy *what, struct rk_aren
 /* Removes those of a batch that have \Deleted. */
 static enum rk_status
 deleted_remove(struct mailbox *mb, const struct index_records *batch, struct rk_arena *mem,
-    size_t *removed, struct rk_err *err)
+    uint32_t *removed, struct rk_err *err)
 {
 	struct rk_ref *refs = rk_arena_array(mem, batch->n, sizeof(*refs));
 	size_t n = 0;
@@ -187,21 +147,17 @@ deleted_remove(struct mailbox *mb, const struct index_records *batch, struct rk_
 		if ((batch->list[i].flags & RK_FLAG_DELETED) != 0)
 			refs[n++] = (struct rk_ref){ batch->list[i].uid, batch->list[i].locator };
 	}
-	*removed += n;
+	*removed += (uint32_t)n;
 	return n == 0 ? RK_OK : mb->box.driver->expunge(mb->box.handle, refs, n, err);
 }
 
-enum rk_status
-mailbox_expunge(struct mailbox *mb, const struct uidset *uids, struct rk_err *err)
+static enum rk_status
+batches_remove(struct mailbox *mb, const struct uidset *uids, uint32_t *removed, struct rk_err *err)
 {
-	struct index_query query = { .from = 1, .max = STORE_BATCH };
-	struct uidset all = UIDSET_INIT;
+	struct index_query query = { .uids = uids, .from = 1, .max = STORE_BATCH };
 	struct rk_arena *mem = arena_new();
-	size_t removed = 0;
 	enum rk_status status;
 
-	uidset_add(&all, 1, UINT32_MAX - 1);
-	query.uids = uids != NULL ? uids : &all;
 	for (;;) {
 		struct index_records batch;
 
@@ -209,14 +165,33 @@ mailbox_expunge(struct mailbox *mb, const struct uidset *uids, struct rk_err *er
 		status = mailbox_records(mb, &query, mem, &batch, err);
 		if (status != RK_OK || batch.n == 0)
 			break;
-		status = deleted_remove(mb, &batch, mem, &removed, err);
+		status = deleted_remove(mb, &batch, mem, removed, err);
 		if (status != RK_OK)
 			break;
 		query.from = batch.list[batch.n - 1].uid + 1;
 	}
 	arena_free(mem);
+	return status;
+}
+
+enum rk_status
+mailbox_expunge(
+    struct mailbox *mb, const struct uidset *uids, uint32_t *removed_out, struct rk_err *err)
+{
+	struct uidset all = UIDSET_INIT;
+	struct rk_arena *mem = arena_new();
+	struct index_info info;
+	enum rk_status status = mailbox_info(mb, mem, &info, err);
+
+	arena_free(mem);
+	*removed_out = 0;
+	/* The usual CLOSE: the counts say that no message need be looked at. */
+	if (status != RK_OK || info.deleted == 0)
+		return status;
+	uidset_add(&all, 1, UINT32_MAX - 1);
+	status = batches_remove(mb, uids != NULL ? uids : &all, removed_out, err);
 	uidset_clear(&all);
-	if (removed > 0)
+	if (*removed_out > 0)
 		show(mb);
 	return status;
 }

@@ -85,9 +85,10 @@ struct mailbox_copy {
 RK_MUST_CHECK enum rk_status mailbox_copy(struct mailbox *mb, const struct mailbox_copy *what,
     struct rk_arena *mem, struct mailbox_copied *out, struct rk_err *err);
 
-/* Removes the messages of `uids` that have \Deleted (of all, when uids is NULL). */
+/* Removes the messages of `uids` that have \Deleted (of all, when uids is NULL). *removed_out: how
+ * many; after a failure, how many were about to be. */
 RK_MUST_CHECK enum rk_status mailbox_expunge(
-    struct mailbox *mb, const struct uidset *uids, struct rk_err *err);
+    struct mailbox *mb, const struct uidset *uids, uint32_t *removed_out, struct rk_err *err);
 
 /*
  * \Recent of IMAP4rev1: UIDs from *first_out on are recent for who asks; with `take` no later

@@ -319,8 +319,63 @@ START_TEST(the_high_water_mark_stands_with_the_truth)
 }
 END_TEST
 
+static const uint32_t *given;
+static size_t ngiven;
+static uint32_t given_validity;
+
+static enum rk_status
+bad_append(struct rk_box *box, const struct rk_new_msg *msgs, size_t n, struct rk_arena *mem,
+    struct rk_uids *out, struct rk_err *err)
+{
+	(void)box, (void)msgs, (void)n, (void)mem, (void)err;
+	*out = (struct rk_uids){ given_validity, given, ngiven };
+	return RK_OK;
+}
+
+static enum rk_status
+bad_copy(struct rk_box *box, const struct rk_copy *copy, struct rk_arena *mem, struct rk_uids *out,
+    struct rk_err *err)
+{
+	return bad_append(box, NULL, copy->n, mem, out, err);
+}
+
+/* UIDs that a driver gives are looked at before a client is told of them. */
+START_TEST(uids_of_a_driver_are_checked)
+{
+	static const struct {
+		uint32_t validity;
+		uint32_t uids[2];
+		size_t n;
+		enum rk_status append, copy;
+	} rows[] = {
+		{ 1, { 3, 4 }, 2, RK_OK, RK_OK },
+		{ 1, { 0, 4 }, 2, RK_CORRUPT, RK_OK },
+		{ 1, { 4, 3 }, 2, RK_CORRUPT, RK_CORRUPT },
+		{ 1, { 4, 4 }, 2, RK_CORRUPT, RK_CORRUPT },
+		{ 1, { 3, 4 }, 1, RK_CORRUPT, RK_CORRUPT },
+		{ 0, { 3, 4 }, 2, RK_CORRUPT, RK_CORRUPT },
+	};
+	struct rk_driver driver = fake_driver;
+	struct box box = { &driver, NULL };
+	struct rk_new_msg msgs[2] = { { .fd = -1 }, { .fd = -1 } };
+	struct rk_copy copy = { .n = 2 };
+	struct rk_uids out;
+	struct rk_err err;
+
+	driver.append = bad_append;
+	driver.copy = bad_copy;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		given = rows[i].uids;
+		ngiven = rows[i].n;
+		given_validity = rows[i].validity;
+		ck_assert_int_eq(box_append(&box, msgs, 2, NULL, &out, &err), rows[i].append);
+		ck_assert_int_eq(box_copy(&box, &copy, NULL, &out, &err), rows[i].copy);
+	}
+}
+END_TEST
+
 UNIT_MAIN("mailbox", a_mailbox_follows_its_driver, a_full_list_of_the_same_changes_nothing,
     uidvalidity_that_changes_starts_over, a_mailbox_made_anew_under_its_name_is_another,
     broken_contracts_are_corrupt, a_faster_process_makes_us_ask_again,
     sizes_count_crlf_and_are_kept, bodies_are_checked, a_damaged_index_is_rebuilt_in_passing,
-    the_high_water_mark_stands_with_the_truth)
+    the_high_water_mark_stands_with_the_truth, uids_of_a_driver_are_checked)
