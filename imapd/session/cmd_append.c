@@ -1,38 +1,30 @@
 /* APPEND, of one message or several (RFC 9051 section 6.3.12, RFC 3502). */
 #include "imapd/session/session_impl.h"
 
-#include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "imapd/proto/resp_search.h"
-#include "lib/base/file.h"
 
-/* The storage contract takes messages as ranges of a file; small ones may have come in memory. */
-static enum rk_status
-messages_file(const struct cmd_append *a, struct rk_new_msg *msgs, int *fd, struct rk_err *err)
+/* As the storage contract takes them; false: one is not in the reader's file, which has all
+ * messages that a session is sent. */
+static bool
+messages_fill(struct session *s, const struct cmd_append *a, struct rk_new_msg *msgs)
 {
-	uint64_t at = 0;
-	enum rk_status status = RK_OK;
+	for (size_t i = 0; i < a->n; i++) {
+		const struct append_msg *m = &a->msgs[i];
 
-	for (size_t i = 0; i < a->n && status == RK_OK; i++) {
-		const struct lex_literal *l = &a->msgs[i].literal;
-
-		msgs[i].fd = l->fd;
-		msgs[i].offset = l->offset;
-		msgs[i].size = l->size;
-		if (l->fd >= 0)
-			continue;
-		if (*fd < 0)
-			*fd = memfd_create("append", MFD_CLOEXEC);
-		if (*fd < 0)
-			return rk_fail(err, RK_TEMP, "a file in memory");
-		msgs[i].fd = *fd;
-		msgs[i].offset = at;
-		status = file_write(*fd, l->bytes.p, l->bytes.n, err);
-		at += l->bytes.n;
+		if (m->literal.fd < 0)
+			return false;
+		msgs[i] = (struct rk_new_msg){
+			.fd = m->literal.fd,
+			.offset = m->literal.offset,
+			.size = m->literal.size,
+			.flags = m->flags.flags,
+			.keywords = command_words(s, &m->flags),
+			.internal_date = m->has_date ? m->date : (int64_t)time(NULL),
+		};
 	}
-	return status;
+	return true;
 }
 
 static const char *
@@ -57,22 +49,12 @@ cmd_append(struct session *s, struct command *c)
 	enum cmd_step step;
 	struct rk_err err;
 	enum rk_status status;
-	int fd = -1;
 
+	if (!messages_fill(s, a, msgs))
+		return reply_bad(s, "A message is expected");
 	if (!command_target(s, a->name, &to, &step))
 		return step;
-	for (size_t i = 0; i < a->n; i++) {
-		const struct append_msg *m = &a->msgs[i];
-
-		msgs[i].flags = m->flags.flags;
-		msgs[i].keywords = command_words(s, &m->flags);
-		msgs[i].internal_date = m->has_date ? m->date : (int64_t)time(NULL);
-	}
-	status = messages_file(a, msgs, &fd, &err);
-	if (status == RK_OK)
-		status = mailbox_append(to, msgs, a->n, s->run.mem, &uids, &err);
-	if (fd >= 0)
-		close(fd);
+	status = mailbox_append(to, msgs, a->n, s->run.mem, &uids, &err);
 	if (status == RK_OK)
 		links_mailbox_changed(s, to);
 	mailbox_close(to);
