@@ -67,7 +67,7 @@ def found(c, text):
     ("LARGER 90000", [4]), ("SMALLER 100", [5]), ("LARGER 18", [1, 2, 3, 4]), ("SMALLER 18", []), ("SMALLER 19", [5]),
     ("SENTON 8-Sep-2001", [1]), ("SENTON 9-Sep-2001", []), ("SENTBEFORE 9-Sep-2001", [1]), ("SENTSINCE 1-Jan-2024", [3]),
     ("SENTSINCE 2-Jan-2024", []), ("ON 9-Sep-2001", [1]), ("BEFORE 10-Sep-2001", [1]), ("SINCE 11-Sep-2001", [3, 4, 5]),
-    ("YOUNGER 7200", [3]), ("OLDER 7200", [1, 2, 4, 5]), ("OLDER 1000000000000" if False else "OLDER 4000000000", []),
+    ("YOUNGER 7200", [3]), ("OLDER 7200", [1, 2, 4, 5]), ("OLDER 4000000000", []),
     ("NOT SEEN", [2, 3, 4, 5]), ("OR SEEN FLAGGED", [1, 2]), ("OR (SEEN FROM alice) (DRAFT NOT DELETED)", [1]),
     ("SEEN FLAGGED", []), ("NOT (OR SEEN NOT UNDELETED)", [2, 3, 5]), ("NOT NOT SEEN", [1]),
     ("NOT BODY quick", [2, 3, 4, 5]), ("OR BODY quick SUBJECT parts", [1, 3]), ("NOT SUBJECT \"\"", [5]),
@@ -76,9 +76,7 @@ def test_every_key(mail, keys, want):
     with client(mail) as c:
         assert found(c, keys) == want
         assert c.ok(f"UID SEARCH {keys}").of(b"SEARCH")[0] == want
-        if "RECENT" not in keys:
-            inverse = found(c, f"NOT ({keys})")
-            assert sorted(want + inverse) == [1, 2, 3, 4, 5]
+        assert sorted(want + found(c, f"NOT ({keys})")) == [1, 2, 3, 4, 5]
 
 
 def literal(text):
