@@ -113,6 +113,20 @@ account_mailbox(struct account *account, const char *name, struct mailbox **out,
 	return mailbox_open(account->driver, account->store, account->index, name, out, err);
 }
 
+enum rk_status
+account_synced(struct account *account, const char *name, struct mailbox **out, struct rk_err *err)
+{
+	bool changed;
+	enum rk_status status = account_mailbox(account, name, out, err);
+
+	if (status != RK_OK)
+		return status;
+	status = mailbox_sync(*out, &changed, err);
+	if (status != RK_OK)
+		mailbox_close(*out);
+	return status;
+}
+
 static enum rk_status
 recent_count(struct mailbox *mb, uint32_t *out, struct rk_err *err)
 {
@@ -134,14 +148,11 @@ account_status(struct account *account, const char *name, unsigned need, struct 
     struct index_info *out, struct rk_err *err)
 {
 	struct mailbox *mb;
-	bool changed;
-	enum rk_status status = account_mailbox(account, name, &mb, err);
+	enum rk_status status = account_synced(account, name, &mb, err);
 
 	if (status != RK_OK)
 		return status;
-	status = mailbox_sync(mb, &changed, err);
-	if (status == RK_OK)
-		status = mailbox_info(mb, mem, out, err);
+	status = mailbox_info(mb, mem, out, err);
 	if (status == RK_OK && (need & STATUS_NEED_SIZE) != 0 && out->unknown_sizes > 0) {
 		status = mailbox_sizes(mb, err);
 		if (status == RK_OK)

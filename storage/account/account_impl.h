@@ -10,4 +10,8 @@ struct account {
 	struct index *index;
 };
 
+/* Opens a mailbox and brings the index up to it; the caller closes it. RK_NOTFOUND. */
+RK_MUST_CHECK enum rk_status account_synced(
+    struct account *account, const char *name, struct mailbox **out, struct rk_err *err);
+
 #endif

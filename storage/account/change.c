@@ -68,16 +68,13 @@ guid_find(
     struct account *account, const char *name, unsigned char guid[RK_GUID_LEN], struct rk_err *err)
 {
 	struct mailbox *mb;
-	bool changed;
-	enum rk_status status = account_mailbox(account, name, &mb, err);
+	enum rk_status status = account_synced(account, name, &mb, err);
 
 	if (status != RK_OK)
 		return status;
-	status = mailbox_sync(mb, &changed, err);
-	if (status == RK_OK)
-		memcpy(guid, mailbox_guid(mb), RK_GUID_LEN);
+	memcpy(guid, mailbox_guid(mb), RK_GUID_LEN);
 	mailbox_close(mb);
-	return status;
+	return RK_OK;
 }
 
 enum rk_status
@@ -107,11 +104,8 @@ messages_move(struct mailbox *from, struct mailbox *to, struct rk_arena *mem, st
 	struct uidset uids = UIDSET_INIT;
 	struct mailbox_copy what = { .uids = &uids, .to = to, .move = true };
 	struct mailbox_copied copied;
-	bool changed;
-	enum rk_status status = mailbox_sync(from, &changed, err);
+	enum rk_status status = mailbox_uids(from, &uids, err);
 
-	if (status == RK_OK)
-		status = mailbox_uids(from, &uids, err);
 	if (status == RK_OK)
 		status = mailbox_copy(from, &what, mem, &copied, err);
 	uidset_clear(&uids);
@@ -130,7 +124,7 @@ inbox_rename(struct account *account, const char *to, struct rk_err *err)
 	enum rk_status status = account_create(account, to, NULL, err);
 
 	if (status == RK_OK)
-		status = account_mailbox(account, "INBOX", &inbox, err);
+		status = account_synced(account, "INBOX", &inbox, err);
 	if (status != RK_OK)
 		return status;
 	mem = arena_new();
